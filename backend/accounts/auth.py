@@ -1,0 +1,136 @@
+"""Who is asking: sessions for pages, tokens for machines. The one module of accounts that doors of all apps use."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone, translation
+from ninja.security import HttpBearer, SessionAuth
+
+from backend.accounts.models import ApiToken, Organisation, User, digest_secret
+from backend.accounts.queries import VISITOR, Access, access_of
+from backend.core.errors import Forbidden, Throttled, Unauthenticated
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+SESSION_ORGANISATION = "organisation"
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Where django-allauth meets our accounts: nobody signs up on their own yet."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return False
+
+
+class Session(SessionAuth):
+    """A signed-in browser; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any | None:
+        return request.user if request.user.is_authenticated else None
+
+
+class Token(HttpBearer):
+    """``Authorization: Bearer …`` of a token that is neither revoked nor expired, of an active person."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any | None:
+        found = ApiToken.objects.select_related("user").filter(digest=digest_secret(token)).first()
+        if found is None or not found.alive or not found.user.is_active:
+            return None
+        _count(found.pk)
+        if found.read_only and request.method not in SAFE_METHODS:
+            raise Forbidden(detail=translation.gettext("This token can only read."))
+        _note_use(found)
+        request.user = found.user
+        if "Accept-Language" not in request.headers:
+            translation.activate(found.user.language)
+        return found.user
+
+
+signed_in: list[Any] = [Token(), Session()]
+
+
+def optional(request: HttpRequest) -> bool:
+    """For public operations: a valid credential is used, a missing one is fine."""
+    header = request.headers.get("Authorization", "")
+    if header.startswith("Bearer ") and Token().authenticate(request, header.removeprefix("Bearer ")) is None:
+        raise Unauthenticated
+    return True
+
+
+def person(request: HttpRequest) -> User:
+    """The signed-in person; `Unauthenticated` otherwise."""
+    if not request.user.is_authenticated:
+        raise Unauthenticated
+    return request.user
+
+
+def access(request: HttpRequest) -> Access:
+    """The caller's roles, read once per request."""
+    known = getattr(request, "_access", None)
+    if known is None or known.user_id != request.user.pk:
+        known = access_of(request.user) if request.user.is_authenticated else VISITOR
+        request._access = known  # type: ignore[attr-defined]  # kept for the rest of the request
+    return cast(Access, known)
+
+
+def current_organisation(request: HttpRequest) -> Organisation | None:
+    """The organisation that the person chose in the top bar, or the first of theirs."""
+    mine = access(request).organisations
+    chosen = mine.get(request.session.get(SESSION_ORGANISATION, 0))
+    return chosen or next(iter(sorted(mine.values(), key=lambda o: o.pk)), None)
+
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def page(view: View) -> View:
+    """A page for people who are signed in; others are sent to sign in and come back."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        person(request)
+        return view(request, *args, **kwargs)
+
+    return cast(View, guarded)
+
+
+_pending: Counter[tuple[int, int]] = Counter()
+_pending_lock = threading.Lock()
+
+
+def _count(token_id: int) -> None:
+    """Throttle per token and minute. Processes share the count in the cache, a few requests at a time."""
+    limit = settings.API_REQUESTS_PER_MINUTE
+    minute = int(timezone.now().timestamp() // 60)
+    requests = _collect((token_id, minute), batch=max(1, min(20, limit // 20)))
+    if requests:
+        name = f"throttle:token:{token_id}:{minute}"
+        cache.add(name, 0, timeout=120)
+        if cache.incr(name, requests) > limit:
+            raise Throttled(retry_after=60)
+
+
+def _collect(slot: tuple[int, int], *, batch: int) -> int:
+    """Count one request in this process; every ``batch`` requests, their number and a fresh start."""
+    with _pending_lock:
+        _pending[slot] += 1
+        if _pending[slot] < batch:
+            return 0
+        for stale in [key for key in _pending if key[1] < slot[1]]:
+            del _pending[stale]
+        return _pending.pop(slot)
+
+
+def _note_use(token: ApiToken) -> None:
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=5):
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)

@@ -1,0 +1,99 @@
+"""Writing to the audit record, and checking it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from backend.audit.models import Entry, Head
+from backend.core.logs import request_id
+
+
+def record(
+    *,
+    organisation_id: int,
+    actor_id: int | None,
+    action: str,
+    object_type: str,
+    object_id: object,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str = "",
+) -> Entry:
+    """Append one act to the organisation's chain. Call it last in an action: it locks the chain's head."""
+    Head.objects.get_or_create(organisation_id=organisation_id)
+    head = Head.objects.select_for_update().get(organisation_id=organisation_id)
+    entry = Entry(
+        organisation_id=organisation_id,
+        sequence=head.sequence + 1,
+        at=timezone.now(),
+        actor_id=actor_id,
+        action=action,
+        object_type=object_type,
+        object_id=str(object_id),
+        before=_plain(before),
+        after=_plain(after),
+        reason=reason,
+        request_id=request_id.get(),
+        previous=head.digest,
+    )
+    entry.digest = digest_of(entry)
+    entry.save(force_insert=True)
+    head.sequence, head.digest = entry.sequence, entry.digest
+    head.save(update_fields=["sequence", "digest"])
+    return entry
+
+
+def digest_of(entry: Entry) -> str:
+    body = [
+        entry.previous,
+        entry.organisation_id,
+        entry.sequence,
+        _instant(entry.at),
+        entry.actor_id,
+        entry.action,
+        entry.object_type,
+        entry.object_id,
+        entry.before,
+        entry.after,
+        entry.reason,
+        entry.request_id,
+    ]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def faults(*, organisation_id: int | None = None) -> Iterator[str]:
+    """One sentence for each break of a chain: a changed, missing or cut-off entry, a missing head."""
+    heads = Head.objects.order_by("organisation_id")
+    for head in heads if organisation_id is None else heads.filter(organisation_id=organisation_id):
+        expected, previous = 1, ""
+        for entry in Entry.objects.filter(organisation_id=head.organisation_id).order_by("sequence").iterator():
+            if entry.sequence != expected:
+                yield f"organisation {head.organisation_id}: entry {expected} is missing"
+            elif entry.previous != previous:
+                yield f"organisation {head.organisation_id}: entry {entry.sequence} does not follow the one before"
+            if entry.digest != digest_of(entry):
+                yield f"organisation {head.organisation_id}: entry {entry.sequence} was changed"
+            expected, previous = entry.sequence + 1, entry.digest
+        if (expected - 1, previous) != (head.sequence, head.digest):
+            yield f"organisation {head.organisation_id}: the chain does not end where it should"
+    headless = Entry.objects.exclude(organisation_id__in=Head.objects.values("organisation_id"))
+    for pk in headless.order_by("organisation_id").values_list("organisation_id", flat=True).distinct():
+        if organisation_id in (None, pk):
+            yield f"organisation {pk}: the head of the chain is missing"
+
+
+def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """As it will be read back from JSON, so that the digest stays the same."""
+    out: dict[str, Any] = json.loads(json.dumps(dict(values or {}), cls=DjangoJSONEncoder))
+    return out
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

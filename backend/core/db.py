@@ -1,0 +1,73 @@
+"""Transactions: every action is one, and contention ends in an answer."""
+
+from __future__ import annotations
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, transaction
+from django.db.models import Model, QuerySet
+
+from backend.core.errors import Busy, NotFound
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound=Model)
+
+ATTEMPTS = 4
+# PostgreSQL: deadlock_detected, serialization_failure.
+_RETRY = {"40P01", "40001"}
+# PostgreSQL: lock_not_available (lock_timeout ran out), too_many_connections.
+_BUSY = {"55P03", "53300"}
+
+
+def atomic_action(function: Callable[P, R]) -> Callable[P, R]:
+    """Run the function in a transaction of its own, or as part of the one that is open.
+
+    A deadlock or serialization failure is tried again up to three times. What still fails for
+    contention becomes `Busy` (503 with ``Retry-After``); nothing is half-done.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except OperationalError as error:
+                kind = contention(error)
+                if kind is None:
+                    raise
+                if kind == "busy" or attempt == ATTEMPTS:
+                    raise Busy from error
+                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  (spreads retries, no secret)
+        raise Busy
+
+    return run
+
+
+def contention(error: OperationalError) -> str | None:
+    """``retry``, ``busy``, or None where the error has nothing to do with other writers."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state in _RETRY:
+        return "retry"
+    if state in _BUSY or "database is locked" in str(error):
+        return "busy"
+    return None
+
+
+# The largest key that both engines store; a larger one in an address is just an absent object.
+MAX_ID = 2**63 - 1
+
+
+def one(rows: QuerySet[M], pk: int) -> M:
+    """The row with this key among those the caller may see; `NotFound` otherwise."""
+    found = rows.filter(pk=pk).first() if 0 < pk <= MAX_ID else None
+    if found is None:
+        raise NotFound
+    return found

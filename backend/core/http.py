@@ -1,0 +1,168 @@
+"""The one place where errors become HTTP responses, for pages and API alike."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DataError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from backend.core.db import contention
+from backend.core.errors import (
+    Busy,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refusal,
+    Throttled,
+    Unauthenticated,
+    YixiangError,
+)
+from backend.core.logs import request_id
+
+log = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+_REQUEST_ID = re.compile(r"[\w-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Gives each request an id: for the log, the audit record and the ``X-Request-ID`` header."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        token = request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id.get()
+            return response
+        finally:
+            request_id.reset(token)
+
+
+class ErrorMiddleware:
+    """Turns the family of `backend.core.errors` into pages, fragments or problem documents."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        error = as_known(exception)
+        if error is None:
+            return None
+        return problem_response(error) if request.path.startswith("/api/") else problem_page(request, error)
+
+
+def as_known(exception: Exception) -> YixiangError | None:
+    """Our own error for one of ours, or for Django's that mean the same."""
+    match exception:
+        case YixiangError():
+            return exception
+        case Http404():
+            return NotFound()
+        case PermissionDenied():
+            return Forbidden()
+        case OperationalError() if contention(exception):
+            return Busy()
+        case DataError() if "NUL" in str(exception):
+            return Invalid(detail=_("Text may not contain the character NUL."))
+    return None
+
+
+def problem(error: YixiangError) -> dict[str, Any]:
+    """The body of RFC 9457 with our ``code`` and ``errors``, in the active language."""
+    return {
+        "type": f"about:blank#{error.code}",
+        "title": str(error.title),
+        "status": error.status,
+        "code": error.code,
+        "detail": str(error.detail or error.title),
+        "errors": [refusal_out(refusal) for refusal in error.refusals],
+    }
+
+
+def refusal_out(refusal: Refusal) -> dict[str, Any]:
+    """A refusal for JSON; empty parts are left out."""
+    out: dict[str, Any] = {"code": refusal.code, "detail": str(refusal.detail)}
+    if refusal.field:
+        out["field"] = refusal.field
+    if refusal.params:
+        out["params"] = refusal.params
+    for name, instant in (("until", refusal.until), ("fix", refusal.fix)):
+        if isinstance(instant, datetime):
+            out[name] = instant.isoformat()
+    if refusal.fix_text:
+        out["fix_text"] = str(refusal.fix_text)
+    return out
+
+
+def problem_response(error: YixiangError) -> HttpResponse:
+    body = json.dumps(problem(error), cls=DjangoJSONEncoder, ensure_ascii=False)
+    return _with_headers(HttpResponse(body, status=error.status, content_type="application/problem+json"), error)
+
+
+def problem_page(request: HttpRequest, error: YixiangError) -> HttpResponse:
+    """A page, or for HTMX a fragment that goes into the page's ``#problems`` and leaves the form as it was."""
+    if isinstance(error, Unauthenticated):
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
+    context = {"error": error, "title": error.title, "detail": error.detail or "", "refusals": error.refusals}
+    if request.headers.get("HX-Request"):
+        response = render(request, "_problems.html", context, status=error.status)
+        response["HX-Retarget"], response["HX-Reswap"] = "#problems", "innerHTML show:top"
+    else:
+        response = render(request, "problem.html", context, status=error.status)
+    return _with_headers(response, error)
+
+
+def _with_headers(response: HttpResponse, error: YixiangError) -> HttpResponse:
+    if isinstance(error, Throttled | Busy):
+        response["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthenticated):
+        response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_page(request, _plain(400, _("The request could not be understood.")))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_page(request, Forbidden())
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return problem_response(NotFound()) if request.path.startswith("/api/") else problem_page(request, NotFound())
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    return problem_page(request, Throttled())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    error = _plain(403, _("Your session expired. Please load the page again and repeat your last step."))
+    error.code = "csrf"
+    return problem_response(error) if request.path.startswith("/api/") else problem_page(request, error)
+
+
+def _plain(status: int, detail: str) -> YixiangError:
+    error = YixiangError(detail=detail)
+    error.status = status
+    return error
