@@ -1,0 +1,299 @@
+"""The ledger (charges and their lines) and the documents (invoices). Nothing here knows of bookings."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from backend.accounts.models import Organisation, Project
+from backend.core import constraints
+
+
+class TaxRateQuerySet(models.QuerySet["TaxRate"]):
+    def in_force(self, institution_id: int, day: date) -> TaxRate | None:
+        rates = self.filter(valid_from__lte=day).filter(Q(institution=institution_id) | Q(institution=None))
+        # The institution's own rate goes before the network's.
+        return rates.order_by(models.F("institution").asc(nulls_last=True), "-valid_from").first()
+
+    def in_force_for(self, institution_ids: Collection[int], day: date) -> dict[int, TaxRate | None]:
+        """Like `in_force` for many institutions, in one query."""
+        known: dict[int | None, TaxRate] = {}
+        rates = self.filter(valid_from__lte=day).filter(Q(institution__in=institution_ids) | Q(institution=None))
+        for rate in rates.order_by("-valid_from"):
+            known.setdefault(rate.institution_id, rate)
+        return {pk: known.get(pk) or known.get(None) for pk in institution_ids}
+
+
+class TaxRate(models.Model):
+    """A dated rate in percent; ``included`` says whether prices contain it. Without institution: everybody's."""
+
+    institution = models.ForeignKey(Organisation, models.CASCADE, null=True, blank=True, related_name="tax_rates")
+    name = models.CharField(_("name"), max_length=60)
+    code = models.CharField(_("tax classification"), max_length=19, blank=True)
+    percent = models.DecimalField(
+        _("percent"),
+        max_digits=5,
+        decimal_places=2,
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
+    included = models.BooleanField(_("prices include tax"), default=True)
+    valid_from = models.DateField(_("valid from"))
+
+    objects = TaxRateQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.percent} %"
+
+
+class ChargeState(models.TextChoices):
+    RESERVED = "reserved", _("Reserved")
+    FINAL = "final", _("To be invoiced")
+    INVOICED = "invoiced", _("Invoiced")
+    RELEASED = "released", _("Released")
+
+
+class ChargeQuerySet(models.QuerySet["Charge"]):
+    def billable(self) -> ChargeQuerySet:
+        """Final and on no invoice, not even a draft."""
+        return self.filter(state=ChargeState.FINAL, invoice=None)
+
+
+class Charge(models.Model):
+    """What one customer owes for one thing that happened.
+
+    ``source`` and ``source_uid`` name that thing (text: the ledger does not know what it is) and are
+    unique, so that nothing is charged twice. ``reserved_total`` was quoted, ``total`` is final.
+    """
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Organisation, models.PROTECT, related_name="charges_made")
+    customer = models.ForeignKey(Organisation, models.PROTECT, related_name="charges")
+    project = models.ForeignKey(Project, models.PROTECT, null=True, blank=True, related_name="charges")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="charges")
+    source = models.CharField(max_length=20)
+    source_uid = models.UUIDField()
+    subject = models.CharField(_("for"), max_length=200)
+    service_date = models.DateField(_("date of service"))
+    price_list = models.CharField(_("price list"), max_length=100)
+    currency = models.CharField(max_length=3)
+    state = models.CharField(_("status"), max_length=10, choices=ChargeState.choices, default=ChargeState.RESERVED)
+    reserved_total = models.DecimalField(_("quoted"), max_digits=14, decimal_places=2)
+    total = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
+    # One sentence for each reason why the final total differs from the quoted one.
+    differences = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    finalised_at = models.DateTimeField(null=True, blank=True)
+    invoice = models.ForeignKey("Invoice", models.SET_NULL, null=True, blank=True, related_name="charges")
+
+    objects = ChargeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["service_date", "id"]
+        constraints = [models.UniqueConstraint(fields=["source", "source_uid"], name="charge_each_source_once")]
+        indexes = [
+            models.Index(fields=["institution", "state", "service_date"], name="charge_by_institution"),
+            models.Index(fields=["customer", "state", "service_date"], name="charge_by_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.total}"
+
+
+class Stage(models.TextChoices):
+    RESERVED = "reserved", _("Quoted")
+    FINAL = "final", _("Final")
+
+
+class ChargeLine(models.Model):
+    """One line of a charge, never edited: a correction is a line that points to the old one."""
+
+    charge = models.ForeignKey(Charge, models.PROTECT, related_name="lines")
+    stage = models.CharField(max_length=10, choices=Stage.choices)
+    position = models.PositiveSmallIntegerField()
+    code = models.CharField(max_length=40)
+    name = models.CharField(_("item"), max_length=120)
+    quantity = models.DecimalField(_("quantity"), max_digits=14, decimal_places=4, null=True)
+    unit = models.CharField(_("unit"), max_length=20, blank=True)
+    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4, null=True)
+    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
+    why = models.TextField(_("calculation"), blank=True)
+    corrects = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="corrections")
+
+    class Meta:
+        ordering = ["stage", "position"]
+        constraints = [models.UniqueConstraint(fields=["charge", "stage", "position"], name="charge_line_position")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.amount}"
+
+
+class InvoiceStatus(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    ISSUED = "issued", _("Issued")
+    CREDITED = "credited", _("Credited")
+
+
+class ShownStatus(models.TextChoices):
+    """What people see: derived from the stored status and the date."""
+
+    DRAFT = "draft", _("Draft")
+    OPEN = "open", _("Open")
+    OVERDUE = "overdue", _("Overdue")
+    CREDITED = "credited", _("Credited")
+
+
+class Counter(models.Model):
+    """The last number given out, per institution, series and year; updated in the issuing transaction."""
+
+    institution = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    series = models.CharField(max_length=10)
+    year = models.PositiveSmallIntegerField()
+    last = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["institution", "series", "year"], name="counter_once")]
+
+    def __str__(self) -> str:
+        return f"{self.institution_id} {self.series} {self.year}: {self.last}"
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    def shown_as(self, status: str, today: date) -> InvoiceQuerySet:
+        """Those with a derived status; ``issued`` means all that have a number."""
+        if status == "issued":
+            return self.exclude(status=InvoiceStatus.DRAFT)
+        if status == ShownStatus.OPEN:
+            return self.filter(Q(due_date=None) | Q(due_date__gte=today), status=InvoiceStatus.ISSUED)
+        if status == ShownStatus.OVERDUE:
+            return self.filter(status=InvoiceStatus.ISSUED, due_date__lt=today)
+        return self.filter(status=status)
+
+    def with_charged(self) -> InvoiceQuerySet:
+        """Adds ``charged``, the sum of its charges: a draft stores no amounts, because its charges may still change."""
+        mine = Charge.objects.filter(invoice=models.OuterRef("pk")).order_by().values("invoice")
+        return self.annotate(charged=models.Subquery(mine.annotate(sum=models.Sum("total")).values("sum")))
+
+
+class Invoice(models.Model):
+    """A statement of charges (结算单, not a tax invoice). Once issued it never changes.
+
+    A draft has no number and may be deleted. Issuing freezes parties, lines, rates and totals into
+    ``snapshot``; ``snapshot_sha256`` is printed on the document.
+    """
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    institution = models.ForeignKey(Organisation, models.PROTECT, related_name="invoices_made")
+    customer = models.ForeignKey(Organisation, models.PROTECT, related_name="invoices")
+    period = models.CharField(_("period"), max_length=7)
+    status = models.CharField(_("status"), max_length=10, choices=InvoiceStatus.choices, default=InvoiceStatus.DRAFT)
+    series = models.CharField(max_length=10, default="JS")
+    year = models.PositiveSmallIntegerField(null=True)
+    sequence = models.PositiveIntegerField(null=True)
+    number = models.CharField(_("number"), max_length=60, null=True, unique=True)
+    currency = models.CharField(max_length=3, default="CNY")
+    tax_percent = models.DecimalField(max_digits=5, decimal_places=2, default=Decimal(0))
+    net = models.DecimalField(_("net"), max_digits=14, decimal_places=2, default=Decimal(0))
+    tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=Decimal(0))
+    total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=Decimal(0))
+    snapshot = models.JSONField(default=dict)
+    snapshot_sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    issued_at = models.DateTimeField(_("issued"), null=True, blank=True)
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    due_date = models.DateField(_("due"), null=True, blank=True)
+    fapiao_number = models.CharField(_("fapiao number"), max_length=20, blank=True)
+    note = models.TextField(_("note"), blank=True)
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["institution", "series", "year", "sequence"], name="invoice_gapless"),
+            models.CheckConstraint(
+                condition=Q(status="draft", number=None) | ~Q(status="draft") & Q(number__isnull=False),
+                name="invoice_number_when_issued",
+            ),
+            models.UniqueConstraint(
+                fields=["institution", "customer", "period", "currency"],
+                condition=Q(status="draft"),
+                name="invoice_one_draft",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["institution", "status", "period"], name="invoice_by_institution"),
+            models.Index(fields=["customer", "status", "period"], name="invoice_by_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or "—"
+
+
+class InvoiceLine(models.Model):
+    """A line as printed; made when the invoice is issued."""
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    charge_line = models.OneToOneField(ChargeLine, models.PROTECT, related_name="invoice_line")
+    service_date = models.DateField()
+    subject = models.CharField(max_length=200)
+    name = models.CharField(max_length=120)
+    quantity = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    unit = models.CharField(max_length=20, blank=True)
+    unit_price = models.DecimalField(max_digits=14, decimal_places=4, null=True)
+    amount = models.DecimalField(max_digits=14, decimal_places=2)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_position")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.amount}"
+
+
+class InvoicePdf(models.Model):
+    """The document's bytes, written once."""
+
+    invoice = models.OneToOneField(Invoice, models.PROTECT, primary_key=True, related_name="pdf")
+    content = models.BinaryField()
+    sha256 = models.CharField(max_length=64)
+    rendered_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.sha256
+
+
+_INVOICE_FROZEN = (
+    *("uid", "institution_id", "customer_id", "period", "series", "year", "sequence", "number", "currency"),
+    *("tax_percent", "net", "tax", "total", "snapshot", "snapshot_sha256", "created_at", "created_by_id"),
+    *("issued_at", "issued_by_id", "due_date"),
+)
+_LINE_COLUMNS = (
+    *("invoice_id", "position", "charge_line_id", "service_date", "subject", "name"),
+    *("quantity", "unit", "unit_price", "amount"),
+)
+_CHARGE_LINE_COLUMNS = (
+    *("charge_id", "stage", "position", "code", "name", "quantity", "unit", "unit_price", "amount", "why"),
+    "corrects_id",
+)
+_CHARGE_FROZEN = (
+    *("uid", "institution_id", "customer_id", "project_id", "user_id", "source", "source_uid", "subject"),
+    *("service_date", "price_list", "currency", "reserved_total", "total", "differences"),
+)
+
+constraints.register(
+    constraints.Immutable("invoices_charge", _CHARGE_FROZEN, when="OLD.state = 'invoiced'"),
+    constraints.Immutable("invoices_invoice", _INVOICE_FROZEN, when="OLD.status <> 'draft'"),
+    constraints.Immutable("invoices_invoiceline", _LINE_COLUMNS),
+    constraints.Immutable("invoices_invoicepdf", ("invoice_id", "content", "sha256", "rendered_at")),
+    constraints.Immutable("invoices_chargeline", _CHARGE_LINE_COLUMNS),
+)
