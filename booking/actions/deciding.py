@@ -1,0 +1,117 @@
+"""The lab's decisions about requests, and what happens when it says nothing."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import Membership, Role, User
+from backend.core.db import atomic_action
+from backend.core.errors import Forbidden, invalid, refuse
+from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
+from booking.models import Approval, Booking, Decision, Status
+from instruments.actions.occupancy import relabel
+from instruments.models import OccupancyKind
+from invoices.actions.charges import release_charges
+
+SOURCE = "booking"
+
+
+@atomic_action
+def approve_booking(*, booking: Booking, by: User, reason: str = "", version: int | None = None) -> Booking:
+    """Give the agreement of the person's roles; the booking is confirmed when every needed role has agreed.
+
+    Nobody decides about their own request. A held request whose time ran out cannot be approved any more.
+    """
+    booking = lock_booking(booking, version=version)
+    require_status(booking, [Status.REQUESTED])
+    if by.pk in customers(booking):
+        raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
+    now = timezone.now()
+    if booking.hold_expires_at and booking.hold_expires_at <= now:
+        raise refuse("hold_expired", _("The time for deciding has run out."), until=booking.hold_expires_at)
+    given = _agree(booking, by=by, reason=reason)
+    open_roles = [role for role in booking.approval_roles if role not in given]
+    if open_roles:
+        note(booking, "booking.agree", by=by, reason=reason, open=open_roles)
+        return booking
+    return _confirm(booking, by=by, reason=reason)
+
+
+def _agree(booking: Booking, *, by: User, reason: str) -> set[str]:
+    """Record the decision for each needed role that the person has; returns the roles that have agreed."""
+    mine = _roles_at_lab(booking, by)
+    if not mine:
+        raise Forbidden
+    already = set(booking.approvals.values_list("role", flat=True))
+    new = [role for role in booking.approval_roles if role in mine and role not in already]
+    if not new:
+        raise refuse("already_agreed", _("You have agreed already; another role must still agree."))
+    now = timezone.now()
+    for role in new:
+        Approval.objects.create(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now, reason=reason)
+    return already | set(new)
+
+
+def _roles_at_lab(booking: Booking, by: User) -> set[str]:
+    """The roles in whose name the person may agree; a policy's own role names are taken by managers."""
+    held = set(
+        Membership.objects.current()
+        .filter(user=by, organisation=booking.instrument.institution_id)
+        .values_list("role", flat=True)
+    )
+    if not held & {Role.MANAGER, Role.ADMIN}:
+        return held & set(booking.approval_roles)
+    known = set(Role.values) - {Role.MANAGER}
+    return {role for role in booking.approval_roles if role in held or role not in known}
+
+
+def _confirm(booking: Booking, *, by: User | None, reason: str = "") -> Booking:
+    before = booking.status
+    move(booking, Status.CONFIRMED, at=timezone.now(), hold_expires_at=None, reason=reason)
+    if booking.occupancy is not None:
+        relabel(occupancy=booking.occupancy, kind=OccupancyKind.BOOKING)
+    tell(booking, "booking_confirmed", to=customers(booking))
+    note(booking, "booking.approve", by=by, before=before, reason=reason)
+    return booking
+
+
+@atomic_action
+def reject_booking(*, booking: Booking, by: User, reason: str, version: int | None = None) -> Booking:
+    """Say no, with a reason that the customer reads; the time is free at once."""
+    if not reason.strip():
+        raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
+    booking = lock_booking(booking, version=version)
+    require_status(booking, [Status.REQUESTED])
+    if by.pk in customers(booking):
+        raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
+    before = booking.status
+    move(booking, Status.REJECTED, at=timezone.now(), hold_expires_at=None, reason=reason)
+    release_charges(source=SOURCE, source_uid=booking.uid)
+    tell(booking, "booking_rejected", to=customers(booking))
+    note(booking, "booking.reject", by=by, before=before, reason=reason)
+    return booking
+
+
+@atomic_action
+def expire_hold(*, booking: Booking) -> Booking:
+    """What silence means once the hold has run out: consent where the policy says so, else the request expires."""
+    booking = lock_booking(booking)
+    now = timezone.now()
+    if booking.status != Status.REQUESTED or booking.hold_expires_at is None or booking.hold_expires_at > now:
+        return booking
+    if booking.silence == "consent":
+        return _confirm(booking, by=None)
+    before = booking.status
+    move(booking, Status.EXPIRED, at=now, hold_expires_at=None)
+    release_charges(source=SOURCE, source_uid=booking.uid)
+    tell(booking, "booking_expired", to=customers(booking) | managers(booking.instrument))
+    note(booking, "booking.expire", by=None, before=before)
+    return booking
+
+
+def expire_holds() -> int:
+    """Every request whose hold has run out, found by range, so that a missed tick is caught up."""
+    due: QuerySet[Booking] = Booking.objects.filter(status=Status.REQUESTED, hold_expires_at__lte=timezone.now())
+    return sum(expire_hold(booking=booking).status != Status.REQUESTED for booking in list(due[:500]))

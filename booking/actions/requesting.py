@@ -1,0 +1,182 @@
+"""Asking for time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from backend.accounts.models import Group, Organisation, Project, User
+from backend.core.db import atomic_action
+from backend.core.errors import Refused
+from booking.actions.locks import lock_parties
+from booking.actions.transitions import customers, managers, note, tell
+from booking.models import Booking, Status
+from booking.queries.assess import Assessment, Quote, Wish, assess, check_shape
+from instruments.actions.occupancy import lock_instruments, occupy
+from instruments.models import Instrument, OccupancyKind
+from invoices.actions.charges import reserve_charges
+from invoices.rules import Line
+
+SOURCE = "booking"
+
+
+@atomic_action
+def request_booking(
+    *,
+    by: User,
+    user: User,
+    organisation: Organisation,
+    instrument: Instrument,
+    start: datetime,
+    end: datetime,
+    mode: str,
+    purpose: str,
+    notes: str = "",
+    samples: int | None = None,
+    parameters: dict[str, Any] | None = None,
+    project: Project | None = None,
+    group: Group | None = None,
+) -> Booking:
+    """Book ``[start, end)`` (aware instants) of one unit for ``user``.
+
+    Becomes *confirmed*, or *requested* with the time held where the policy wants approval. `Refused`
+    carries every reason at once; then nothing was written.
+    """
+    check_shape(start, end)
+    now = timezone.now()
+    lock_parties(user=user, group=group, project=project, organisation=organisation, instrument=instrument, now=now)
+    instrument = lock_instruments([instrument.pk])[instrument.pk]
+    wish = Wish(
+        instrument=instrument,
+        start=start,
+        end=end,
+        mode=mode,
+        organisation=organisation,
+        user=user,
+        samples=samples,
+        parameters=parameters or {},
+        project=project,
+        group=group,
+    )
+    answer = assess(wish, now=now)
+    refusals = answer.refusals if settings.BOOKING_GUARDS else [r for r in answer.refusals if r.code != "taken"]
+    if refusals:
+        raise Refused(*refusals)
+    booking = _write(wish, answer, by=by, purpose=purpose, notes=notes, now=now)
+    reserve(booking, answer.quote)
+    _announce(booking, by=by)
+    return booking
+
+
+def _write(wish: Wish, answer: Assessment, *, by: User, purpose: str, notes: str, now: datetime) -> Booking:
+    held = bool(answer.approval.roles)
+    occupancy = occupy(
+        instrument=wish.instrument,
+        start=wish.start,
+        end=wish.end,
+        kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
+    )
+    return Booking.objects.create(
+        status=Status.REQUESTED if held else Status.CONFIRMED,
+        instrument=wish.instrument,
+        unit=occupancy.unit,
+        start=wish.start,
+        end=wish.end,
+        occupancy=occupancy,
+        mode=wish.mode,
+        organisation=wish.organisation,
+        user=wish.user,
+        made_by=by,
+        group=wish.group,
+        project=wish.project,
+        purpose=purpose,
+        notes=notes,
+        samples=wish.samples,
+        parameters=dict(wish.parameters),
+        audience=answer.audience,
+        price_list=answer.quote.price_list,
+        quote=quote_out(answer.quote),
+        policy=answer.policy,
+        approval_roles=list(answer.approval.roles),
+        silence=answer.approval.silence,
+        requested_at=now,
+        changed_at=now,
+        hold_expires_at=hold_until(wish, answer, now) if held else None,
+    )
+
+
+def hold_until(wish: Wish, answer: Assessment, now: datetime) -> datetime:
+    """Until when a request keeps its time: the policy's date, or the instrument's hours, never past the start."""
+    limit = answer.approval.at or now + timedelta(hours=wish.instrument.hold_hours)
+    return max(min(limit, wish.start), now + timedelta(minutes=1))
+
+
+def quote_out(quote: Quote) -> dict[str, Any]:
+    """The quote as the contract shows it and as the booking keeps it: money as text."""
+    return {
+        "currency": quote.currency,
+        "total": str(quote.total),
+        "lines": [
+            {
+                "code": line.code,
+                "description": line.name,
+                "quantity": _plain(line.quantity),
+                "unit": line.unit,
+                "unit_price": _plain(line.unit_price),
+                "amount": str(line.amount),
+                "why": line.why,
+            }
+            for line in quote.lines
+        ],
+        "price_list": quote.title,
+    }
+
+
+def _plain(value: Any) -> str | None:
+    """A number without trailing zeros: 3.5, not 3.5000."""
+    if value is None:
+        return None
+    text = format(value, "f") if not isinstance(value, str) else value
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def reserve(booking: Booking, quote: Quote) -> None:
+    """Post the quoted lines to the ledger as reserved."""
+    reserve_charges(
+        source=SOURCE,
+        source_uid=booking.uid,
+        institution_id=booking.instrument.institution_id,
+        customer_id=booking.organisation_id,
+        project_id=booking.project_id,
+        user_id=booking.user_id,
+        subject=booking.instrument.name,
+        service_date=booking.start.astimezone(booking.instrument.zone).date(),
+        price_list=quote.title,
+        currency=quote.currency,
+        lines=[ledger_line(line) for line in quote.lines],
+    )
+
+
+def ledger_line(line: Any) -> Line:
+    """A line of the pricing engine for the ledger."""
+    return Line(
+        code=line.code,
+        name=line.name,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        amount=line.amount,
+        why=line.why,
+    )
+
+
+def _announce(booking: Booking, *, by: User) -> None:
+    if booking.status == Status.REQUESTED:
+        tell(booking, "booking_requested", to=managers(booking.instrument))
+        tell(booking, "booking_received", to=customers(booking))
+    else:
+        tell(booking, "booking_confirmed", to=customers(booking))
+    note(booking, "booking.request", by=by, start=booking.start, end=booking.end, total=booking.quote["total"])

@@ -1,0 +1,128 @@
+"""What every change of a booking shares: locks, compare-and-swap, audit row, message."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import Membership, Role, User
+from backend.audit.actions import record
+from backend.core.errors import NotFound, Stale, refuse
+from backend.outbox.actions import post
+from booking.models import OCCUPYING, Booking
+from instruments.actions.occupancy import lock_instruments, vacate
+from instruments.models import Instrument
+
+
+def lock_booking(booking: Booking, *, version: int | None = None) -> Booking:
+    """Lock the instrument, then read the booking anew; `Stale` when the caller saw another version."""
+    lock_instruments([booking.instrument_id])
+    fresh = (
+        Booking.objects.select_for_update(of=("self",))
+        .select_related(
+            "instrument__institution", "organisation", "user", "project", "group", "price_list", "occupancy"
+        )
+        .filter(pk=booking.pk)
+        .first()
+    )
+    if fresh is None:
+        raise NotFound
+    if version is not None and fresh.version != version:
+        raise Stale
+    return fresh
+
+
+def require_status(booking: Booking, allowed: Collection[str]) -> None:
+    if booking.status not in allowed:
+        raise refuse(
+            "wrong_status",
+            _("This is not possible any more: the booking is “%(status)s”.") % {"status": booking.get_status_display()},
+            params={"status": booking.status},
+        )
+
+
+def move(booking: Booking, to: str, *, at: datetime, **changes: Any) -> Booking:
+    """Compare-and-swap to another status; gives the time back when the new status takes none."""
+    freed = booking.occupancy_id if to not in OCCUPYING else None
+    if freed:
+        changes["occupancy"] = None
+    changed = Booking.objects.filter(pk=booking.pk, status=booking.status, version=booking.version).update(
+        status=to,
+        version=models.F("version") + 1,
+        sequence=models.F("sequence") + 1,
+        changed_at=at,
+        **changes,
+    )
+    if not changed:
+        raise Stale
+    if freed:
+        vacate(occupancy_ids=[freed])
+    booking.status, booking.changed_at = to, at
+    booking.version += 1
+    booking.sequence += 1
+    for name, value in changes.items():
+        setattr(booking, name, value)
+    return booking
+
+
+def note(booking: Booking, action: str, *, by: User | None, before: str = "", reason: str = "", **after: Any) -> None:
+    """The audit row, in the chain of the institution that hosts the instrument."""
+    record(
+        organisation_id=booking.instrument.institution_id,
+        actor_id=by.pk if by else None,
+        action=action,
+        object_type="booking",
+        object_id=booking.pk,
+        before={"status": before} if before else {},
+        after={"status": booking.status, "version": booking.version, "organisation": booking.organisation_id, **after},
+        reason=reason,
+    )
+
+
+def tell(booking: Booking, kind: str, *, to: Iterable[int], **more: Any) -> None:
+    """A message about the booking; one per event, because the version is part of its key."""
+    zone = booking.instrument.zone
+    start, end = booking.start.astimezone(zone), booking.end.astimezone(zone)
+    same_day = start.date() == end.date()
+    context = {
+        "instrument": booking.instrument.name,
+        "instrument_en": booking.instrument.name_en or booking.instrument.name,
+        "organisation": booking.organisation.name,
+        "person": booking.user.name,
+        "when": f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}" if same_day else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}",
+        "zone": booking.instrument.timezone,
+        "total": booking.quote.get("total", ""),
+        "currency": booking.quote.get("currency", ""),
+        "reason": booking.reason,
+        "hold": booking.hold_expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if booking.hold_expires_at else "",
+        **more,
+    }
+    post(
+        key=f"{kind}:{booking.uid}:{booking.version}",
+        kind=kind,
+        recipients=to,
+        context=context,
+        path=f"/bookings/{booking.pk}/",
+    )
+
+
+def customers(booking: Booking) -> set[int]:
+    """Who hears of it on the customer's side: the user and whoever made it for them."""
+    return {booking.user_id, booking.made_by_id}
+
+
+def managers(instrument: Instrument) -> set[int]:
+    """Who hears of it at the lab: those whom the instrument names, else all managers of the institution."""
+    at_work = Membership.objects.current().filter(organisation=instrument.institution_id, role=Role.MANAGER)
+    named = set(at_work.filter(user__managed_instruments=instrument.pk).values_list("user_id", flat=True))
+    return named or set(at_work.filter(all_instruments=True).values_list("user_id", flat=True))
+
+
+def now_in_minutes() -> datetime:
+    """The present, cut to the minute: people write times in minutes."""
+    return timezone.now().replace(second=0, microsecond=0)

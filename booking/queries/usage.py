@@ -1,0 +1,129 @@
+"""What a use costs after the fact, and how that differs from the quote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.accounts.queries import audience_of
+from backend.core.errors import Refused
+from backend.core.periods import Period, hours
+from booking.models import Booking, Usage
+from booking.queries.assess import Wish, price_record, quote_of, wish_of
+from instruments.models import Mode, PriceList
+from instruments.pricing.engine import price
+from instruments.pricing.lines import ChargeLine
+from instruments.pricing.reading import parse_price_list
+
+
+@dataclass(frozen=True, slots=True)
+class FinalPrice:
+    """The final lines, and one sentence for each difference from the quote."""
+
+    currency: str
+    lines: tuple[ChargeLine, ...]
+    total: Decimal
+    title: str
+    differences: list[str]
+
+
+def final_price(usage: Usage) -> FinalPrice:
+    """Under the price version that the booking kept, or the one in force on the day for a use without booking.
+
+    `Refused` when there is no price for it: a use is never free by accident.
+    """
+    wish, audience, kept = _basis(usage)
+    if kept is None:
+        quote, reasons = quote_of(wish, audience, now=timezone.now())
+        if reasons or quote.price_list is None:
+            raise Refused(*reasons)
+        kept = quote.price_list
+    assert usage.end is not None
+    record = price_record(
+        wish, audience, event="use", at=usage.start, used=(usage.start, usage.end), uid=str(usage.uid)
+    )
+    priced = price(parse_price_list(kept.document), [record], tz=usage.instrument.zone)
+    if priced.refusals:
+        raise Refused(*priced.refusals)
+    lines = tuple(line for line in priced.lines if line.account == "invoice")
+    title = f"{kept.document.get('name') or _('Price list')} v{kept.version}"
+    differences = [] if usage.booking is None else list(_differences(usage.booking, usage, lines))
+    return FinalPrice(kept.currency, lines, priced.total(), title, differences)
+
+
+def _basis(usage: Usage) -> tuple[Wish, str, PriceList | None]:
+    booking = usage.booking
+    if booking is not None:
+        wish = wish_of(booking)
+        final = Wish(
+            instrument=usage.instrument,
+            start=booking.start,
+            end=booking.end,
+            mode=booking.mode,
+            organisation=usage.organisation,
+            user=usage.user,
+            samples=usage.samples,
+            parameters=usage.parameters,
+            project=wish.project,
+            group=wish.group,
+        )
+        return final, booking.audience, booking.price_list
+    assert usage.end is not None
+    wish = Wish(
+        instrument=usage.instrument,
+        start=usage.start,
+        end=usage.end,
+        mode=next(iter(usage.instrument.modes), Mode.OPERATOR.value),
+        organisation=usage.organisation,
+        user=usage.user,
+        samples=usage.samples,
+        parameters=usage.parameters,
+    )
+    day = usage.start.astimezone(usage.instrument.zone).date()
+    return wish, audience_of(usage.organisation, usage.instrument.institution_id, day), None
+
+
+def _differences(booking: Booking, usage: Usage, lines: Iterable[ChargeLine]) -> Iterable[str]:
+    """Why the charge is not the quote: the facts that changed, then each line that changed."""
+    assert usage.end is not None
+    booked, used = hours([Period(booking.start, booking.end)]), hours([Period(usage.start, usage.end)])
+    quoted = {line["code"]: line for line in booking.quote.get("lines", [])}
+    final = _sums(lines)
+    changed = {
+        code
+        for code in {*quoted, *final}
+        if Decimal(quoted.get(code, {}).get("amount", "0")) != final.get(code, (Decimal(0), ""))[0]
+    }
+    if not changed:
+        return
+    if booked != used:
+        yield _("Used %(used)s h instead of the booked %(booked)s h.") % {
+            "used": _number(used),
+            "booked": _number(booked),
+        }
+    if usage.samples != booking.samples:
+        yield _("%(used)s samples instead of %(booked)s.") % {
+            "used": usage.samples or 0,
+            "booked": booking.samples or 0,
+        }
+    for code in [*quoted, *(c for c in final if c not in quoted)]:
+        if code in changed:
+            was = Decimal(quoted.get(code, {}).get("amount", "0.00"))
+            now, name = final.get(code, (Decimal("0.00"), quoted.get(code, {}).get("description", code)))
+            yield _("%(item)s: %(now)s instead of %(was)s.") % {"item": name, "now": now, "was": was}
+
+
+def _sums(lines: Iterable[ChargeLine]) -> dict[str, tuple[Decimal, str]]:
+    out: dict[str, tuple[Decimal, str]] = {}
+    for line in lines:
+        out[line.code] = (out.get(line.code, (Decimal(0), ""))[0] + line.amount, line.name)
+    return out
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")
