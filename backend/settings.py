@@ -3,6 +3,7 @@
 Production means that SITE_URL begins with https://. There, unsafe values refuse to start.
 """
 
+import os
 import secrets
 import sys
 from datetime import timedelta
@@ -42,11 +43,15 @@ def _local_secret() -> str:
 SECRET_KEY = env.str("SECRET_KEY", default="" if PRODUCTION else _local_secret())
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
+# Only the negative control of the parallel tests turns the guards off, to show that the test would notice.
+BOOKING_GUARDS = env.bool("BOOKING_GUARDS", default=True)
+
 if PRODUCTION:
     _problems = {
         "SECRET_KEY must be set to at least 50 random characters": len(SECRET_KEY) < 50,
         "DEBUG must be off": DEBUG,
         "ALLOWED_HOSTS must name the hosts": "*" in ALLOWED_HOSTS,
+        "BOOKING_GUARDS must be on": not BOOKING_GUARDS,
     }
     if any(_problems.values()):
         raise ImproperlyConfigured("; ".join(text for text, bad in _problems.items() if bad) + ".")
@@ -140,9 +145,13 @@ if _default["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
     }
-    _default["TEST"] = {"NAME": env.str("TEST_DATABASE_NAME", default=str(VAR_DIR / "test.sqlite3"))}
+    # A file, because parallel tests open connections of their own; named after the process, so that runs never meet.
+    _default["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
     _default["OPTIONS"] = {"options": "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"}
+    if TESTING:  # emptying tables waits for the disk otherwise
+        _default["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    _default["TEST"] = {"NAME": f"test_yixiang_{os.getpid()}"}
     _default["CONN_MAX_AGE"] = 0 if TESTING else 60
     _default["CONN_HEALTH_CHECKS"] = True
 
@@ -211,6 +220,7 @@ FORMAT_MODULE_PATH = ["backend.formats"]
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 STORAGES = {
@@ -247,8 +257,6 @@ CONTENT_SECURITY_POLICY = {
 }
 
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)
-# Only the negative control of the parallel tests turns the guards off, to show that the test would notice.
-BOOKING_GUARDS = env.bool("BOOKING_GUARDS", default=True)
 
 LOGGING = {
     "version": 1,

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router
+from ninja import Header, Query, Router, Status
 
 from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
@@ -180,7 +180,7 @@ def create(
     request: HttpRequest,
     slot: NewBooking,
     idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     user = person(request)
 
     def act() -> tuple[int, dict[str, Any]]:
@@ -202,7 +202,7 @@ def create(
         return 201, booking_out(booking)
 
     body = slot.model_dump(mode="json")
-    return once(user=user, route="POST /bookings", key=idempotency_key, body=body, act=act)
+    return Status(*once(user=user, route="POST /bookings", key=idempotency_key, body=body, act=act))
 
 
 @router.get("/bookings", response=BookingPage, summary="Bookings that you may see, newest start first")
@@ -303,7 +303,7 @@ def finish(request: HttpRequest, pk: int, body: Finish) -> dict[str, Any]:
 
 
 @router.post("/instruments/{int:pk}/outages", response={201: OutageOut}, summary="Take out of service")
-def outage(request: HttpRequest, pk: int, body: Outage) -> tuple[int, dict[str, Any]]:
+def outage(request: HttpRequest, pk: int, body: Outage) -> Status[dict[str, Any]]:
     instrument = scope.get_managed_instrument(access(request), pk)
     made = outages.create_outage(
         instrument=instrument,
@@ -313,13 +313,16 @@ def outage(request: HttpRequest, pk: int, body: Outage) -> tuple[int, dict[str, 
         by=person(request),
         displace=body.displace,
     )
-    return 201, {
-        "id": made.pk,
-        "instrument": instrument.pk,
-        "start": made.start.isoformat(),
-        "end": made.end.isoformat(),
-        "reason": made.reason,
-    }
+    return Status(
+        201,
+        {
+            "id": made.pk,
+            "instrument": instrument.pk,
+            "start": made.start.isoformat(),
+            "end": made.end.isoformat(),
+            "reason": made.reason,
+        },
+    )
 
 
 @router.get("/instruments/{int:pk}/policy", response=PolicyOut, summary="The instrument's own rules in force")
@@ -360,20 +363,23 @@ def usages(request: HttpRequest, filters: Query[BookingFilter]) -> dict[str, Any
 
 
 @router.post("/usage", response={201: UsageOut}, summary="Log a use", tags=["usage"])
-def record(request: HttpRequest, body: NewUsage) -> tuple[int, dict[str, Any]]:
+def record(request: HttpRequest, body: NewUsage) -> Status[dict[str, Any]]:
     mine, by = access(request), person(request)
     if body.booking is not None:
         found = scope.get_managed_booking(mine, body.booking)
-        return 201, usage_out(
-            using.finish_booking(
-                booking=found,
-                by=by,
-                start=body.start,
-                end=body.end,
-                samples=body.samples,
-                parameters=body.parameters,
-                comment=body.comment,
-            )
+        return Status(
+            201,
+            usage_out(
+                using.finish_booking(
+                    booking=found,
+                    by=by,
+                    start=body.start,
+                    end=body.end,
+                    samples=body.samples,
+                    parameters=body.parameters,
+                    comment=body.comment,
+                )
+            ),
         )
     instrument = get_visible_instrument(mine, body.instrument)
     if not scope.manages(mine, instrument):
@@ -391,7 +397,7 @@ def record(request: HttpRequest, body: NewUsage) -> tuple[int, dict[str, Any]]:
         parameters=body.parameters,
         comment=body.comment,
     )
-    return 201, usage_out(usage)
+    return Status(201, usage_out(usage))
 
 
 def _user_of(body: NewUsage, by: User) -> tuple[User, Organisation]:
@@ -413,7 +419,7 @@ def verify(request: HttpRequest, pk: int) -> dict[str, Any]:
 
 
 @router.post("/feeds", response={201: FeedOut}, summary="Subscribe; the address is shown once", tags=["calendars"])
-def create_feed(request: HttpRequest, body: NewFeed) -> tuple[int, dict[str, Any]]:
+def create_feed(request: HttpRequest, body: NewFeed) -> Status[dict[str, Any]]:
     mine = access(request)
     feed, secret = feeds.create_feed(
         user=person(request),
@@ -423,7 +429,7 @@ def create_feed(request: HttpRequest, body: NewFeed) -> tuple[int, dict[str, Any
         organisation=mine.organisations.get(body.organisation) if body.organisation else _only(mine),
         instrument=get_visible_instrument(mine, body.instrument) if body.instrument else None,
     )
-    return 201, {"id": feed.pk, "url": f"{settings.SITE_URL}/calendar/{secret}.ics"}
+    return Status(201, {"id": feed.pk, "url": f"{settings.SITE_URL}/calendar/{secret}.ics"})
 
 
 def _only(mine: Access) -> Organisation | None:
@@ -432,9 +438,9 @@ def _only(mine: Access) -> Organisation | None:
 
 
 @router.delete("/feeds/{int:pk}", response={204: None}, summary="Revoke a subscription", tags=["calendars"])
-def revoke_feed(request: HttpRequest, pk: int) -> tuple[int, None]:
+def revoke_feed(request: HttpRequest, pk: int) -> Status[None]:
     feed = person(request).feeds.filter(pk=pk, revoked_at=None).first()
     if feed is None:
         raise NotFound
     feeds.revoke_feed(feed=feed, by=person(request))
-    return 204, None
+    return Status(204, None)

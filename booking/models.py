@@ -168,6 +168,9 @@ class Approval(models.Model):
         ordering = ["at"]
         constraints = [models.UniqueConstraint(fields=["booking", "role"], name="approval_once_per_role")]
 
+    def __str__(self) -> str:
+        return f"{self.role}: {self.get_decision_display()}"
+
 
 class UsageState(models.TextChoices):
     RECORDED = "recorded", _("Running")

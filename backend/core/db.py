@@ -6,6 +6,7 @@ import functools
 import random
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
@@ -18,6 +19,7 @@ R = TypeVar("R")
 M = TypeVar("M", bound=Model)
 
 ATTEMPTS = 4
+_running: ContextVar[bool] = ContextVar("action_running", default=False)
 # PostgreSQL: deadlock_detected, serialization_failure.
 _RETRY = {"40P01", "40001"}
 # PostgreSQL: lock_not_available (lock_timeout ran out), too_many_connections.
@@ -25,7 +27,7 @@ _BUSY = {"55P03", "53300"}
 
 
 def atomic_action(function: Callable[P, R]) -> Callable[P, R]:
-    """Run the function in a transaction of its own, or as part of the one that is open.
+    """Run the function in a transaction of its own, or as part of the action that calls it.
 
     A deadlock or serialization failure is tried again up to three times. What still fails for
     contention becomes `Busy` (503 with ``Retry-After``); nothing is half-done.
@@ -33,22 +35,32 @@ def atomic_action(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.in_atomic_block:
+        if _running.get():
             return function(*args, **kwargs)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with transaction.atomic():
-                    return function(*args, **kwargs)
-            except OperationalError as error:
-                kind = contention(error)
-                if kind is None:
-                    raise
-                if kind == "busy" or attempt == ATTEMPTS:
-                    raise Busy from error
-                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  (spreads retries, no secret)
-        raise Busy
+        token = _running.set(True)
+        try:
+            return _outermost(functools.partial(function, *args, **kwargs))
+        finally:
+            _running.reset(token)
 
     return run
+
+
+def _outermost(call: Callable[[], R]) -> R:
+    # Within a transaction that is not ours (a test's) a failure undoes our part only, and a retry is pointless.
+    attempts = 1 if connection.in_atomic_block else ATTEMPTS
+    for attempt in range(1, attempts + 1):
+        try:
+            with transaction.atomic():
+                return call()
+        except OperationalError as error:
+            kind = contention(error)
+            if kind is None:
+                raise
+            if kind == "busy" or attempt == attempts:
+                raise Busy from error
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  (spreads retries, no secret)
+    raise Busy
 
 
 def contention(error: OperationalError) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.utils import timezone
 from backend.accounts.models import Group, Organisation, Project, User
 from backend.core.db import atomic_action
 from backend.core.errors import Refused
+from backend.core.money import round_half_up
 from booking.actions.locks import lock_parties
 from booking.actions.transitions import customers, managers, note, tell
 from booking.models import Booking, Status
@@ -135,12 +138,11 @@ def quote_out(quote: Quote) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> str | None:
-    """A number without trailing zeros: 3.5, not 3.5000."""
+def _plain(value: Fraction | Decimal | int | None) -> str | None:
+    """At most four decimals and no trailing zeros: 3.5, not 3.5000."""
     if value is None:
         return None
-    text = format(value, "f") if not isinstance(value, str) else value
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return format(round_half_up(value, 4).normalize(), "f")
 
 
 def reserve(booking: Booking, quote: Quote) -> None:
