@@ -14,7 +14,7 @@ from booking.actions.locks import lock_parties
 from booking.actions.requesting import SOURCE, hold_until, ledger_line, quote_out, reserve
 from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
 from booking.models import Approval, Booking, Status
-from booking.queries.assess import Assessment, assess, check_shape, wish_of
+from booking.queries.assess import Assessment, Quote, assess, check_shape, quote_for_customer, wish_of
 from booking.queries.cancellation import cancellation
 from instruments.actions.occupancy import occupy
 from instruments.models import OccupancyKind
@@ -86,8 +86,9 @@ def reschedule_booking(
         raise refuse("same_time", _("This is the time that the booking has already."))
     answer = _assess_move(booking, start, end, now)
     before = booking.status
-    _apply_move(booking, answer, start, end, now)
-    reserve(booking, answer.quote)
+    quote = quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
+    _apply_move(booking, answer, quote, start, end, now)
+    reserve(booking, quote)
     kind = "booking_rescheduled" if booking.status == Status.CONFIRMED else "booking_requested"
     tell(booking, kind, to=customers(booking) | managers(booking.instrument))
     note(booking, "booking.reschedule", by=by, before=before, reason=reason, start=start, end=end)
@@ -102,7 +103,9 @@ def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime
     return answer
 
 
-def _apply_move(booking: Booking, answer: Assessment, start: datetime, end: datetime, now: datetime) -> None:
+def _apply_move(
+    booking: Booking, answer: Assessment, quote: Quote, start: datetime, end: datetime, now: datetime
+) -> None:
     held = bool(answer.approval.roles)
     occupancy = occupy(
         instrument=booking.instrument,
@@ -120,7 +123,7 @@ def _apply_move(booking: Booking, answer: Assessment, start: datetime, end: date
         start=start,
         end=end,
         unit=occupancy.unit,
-        quote=quote_out(answer.quote),
+        quote=quote_out(quote),
         policy=answer.policy,
         approval_roles=list(answer.approval.roles),
         silence=answer.approval.silence,

@@ -17,7 +17,7 @@ from backend.core.money import round_half_up
 from booking.actions.locks import lock_parties
 from booking.actions.transitions import customers, managers, note, tell
 from booking.models import Booking, Status
-from booking.queries.assess import Assessment, Quote, Wish, assess, check_shape
+from booking.queries.assess import Assessment, Quote, Wish, assess, check_shape, quote_for_customer
 from instruments.actions.occupancy import lock_instruments, occupy
 from instruments.models import Instrument, OccupancyKind
 from invoices.actions.charges import reserve_charges
@@ -68,13 +68,16 @@ def request_booking(
     refusals = answer.refusals if settings.BOOKING_GUARDS else [r for r in answer.refusals if r.code != "taken"]
     if refusals:
         raise Refused(*refusals)
-    booking = _write(wish, answer, by=by, purpose=purpose, notes=notes, now=now)
-    reserve(booking, answer.quote)
+    quote = quote_for_customer(wish, answer, now=now)
+    booking = _write(wish, answer, quote, by=by, purpose=purpose, notes=notes, now=now)
+    reserve(booking, quote)
     _announce(booking, by=by)
     return booking
 
 
-def _write(wish: Wish, answer: Assessment, *, by: User, purpose: str, notes: str, now: datetime) -> Booking:
+def _write(
+    wish: Wish, answer: Assessment, quote: Quote, *, by: User, purpose: str, notes: str, now: datetime
+) -> Booking:
     held = bool(answer.approval.roles)
     occupancy = occupy(
         instrument=wish.instrument,
@@ -100,8 +103,8 @@ def _write(wish: Wish, answer: Assessment, *, by: User, purpose: str, notes: str
         samples=wish.samples,
         parameters=dict(wish.parameters),
         audience=answer.audience,
-        price_list=answer.quote.price_list,
-        quote=quote_out(answer.quote),
+        price_list=quote.price_list,
+        quote=quote_out(quote),
         policy=answer.policy,
         approval_roles=list(answer.approval.roles),
         silence=answer.approval.silence,

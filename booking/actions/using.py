@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Organisation, User
@@ -181,7 +181,8 @@ def verify_usage(*, usage: Usage, by: User) -> Usage:
 
 
 def _finalise(usage: Usage) -> None:
-    priced = final_price(usage)
+    with translation.override(usage.user.language):  # the sentences are kept for the person who is charged
+        priced = final_price(usage)
     lines = [ledger_line(line) for line in priced.lines]
     source, uid = (SOURCE, usage.booking.uid) if usage.booking else ("usage", usage.uid)
     if usage.booking is None:

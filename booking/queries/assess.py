@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
+from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -347,6 +348,14 @@ def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None
     lines = tuple(line for line in priced.lines if line.account == "invoice")
     quote = Quote(price_list.currency, priced.total(), lines, price_list)
     return quote, list(priced.refusals)
+
+
+def quote_for_customer(wish: Wish, answer: Assessment, *, now: datetime, keep: PriceList | None = None) -> Quote:
+    """The quote with its sentences in the language of the person who will be charged: it is kept."""
+    if translation.get_language() == wish.user.language:
+        return answer.quote
+    with translation.override(wish.user.language):
+        return quote_of(wish, answer.audience, now=now, keep=keep)[0]
 
 
 def price_record(

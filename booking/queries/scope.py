@@ -8,7 +8,7 @@ from backend.accounts.models import Role
 from backend.accounts.queries import Access
 from backend.core.db import one
 from backend.core.errors import Forbidden
-from booking.models import Booking, Usage
+from booking.models import Booking, BookingQuerySet, Usage
 from instruments.models import Instrument
 from instruments.queries.rights import get_visible_instrument, managed_instruments
 
@@ -20,18 +20,18 @@ def _customer(access: Access, by: str) -> Q:
     return Q(organisation__in=access.where(Role.ADMIN)) | Q(organisation__in=access.where(), **{by: access.user_id})
 
 
-def managed_bookings(access: Access) -> QuerySet[Booking]:
+def managed_bookings(access: Access) -> BookingQuerySet:
     """Bookings of the instruments that the person manages."""
     ids = managed_instruments(access).values("pk")
     return Booking.objects.filter(instrument__in=ids)
 
 
-def own_bookings(access: Access) -> QuerySet[Booking]:
+def own_bookings(access: Access) -> BookingQuerySet:
     """Bookings of the person, and of the whole organisation for its administrator."""
     return Booking.objects.filter(_customer(access, "user"))
 
 
-def visible_bookings(access: Access) -> QuerySet[Booking]:
+def visible_bookings(access: Access) -> BookingQuerySet:
     ids = managed_instruments(access).values("pk")
     return Booking.objects.filter(_customer(access, "user") | Q(instrument__in=ids))
 
@@ -100,7 +100,7 @@ def get_managed_instrument(access: Access, pk: int) -> Instrument:
     return instrument
 
 
-def _full(bookings: QuerySet[Booking]) -> QuerySet[Booking]:
+def _full(bookings: BookingQuerySet) -> BookingQuerySet:
     return bookings.select_related(
         "instrument__institution", "organisation", "user", "made_by", "project", "group", "price_list", "occupancy"
     )
