@@ -9,6 +9,7 @@ from backend.api import api
 handler400 = "backend.core.http.bad_request"
 handler403 = "backend.core.http.permission_denied"
 handler404 = "backend.core.http.page_not_found"
+handler500 = "backend.web.errors.server_error"
 # Asked by django-allauth when sign-in is throttled.
 handler429 = "backend.core.http.too_many_requests"
 
