@@ -1,0 +1,67 @@
+"""The order among competing requests, and who may displace whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from backend.core.periods import to_utc
+
+from .kinds.priority import Priority
+from .model import Policy
+from .results import Ranked
+from .situation import Facts, Situation, Source, Subject, read_subject
+
+
+def rank(
+    policy: Policy, requests: Iterable[Source], *, now: datetime, act: str = "create", facts: Facts | None = None
+) -> list[Ranked]:
+    """The requests in the order in which they are served: by priority, then who asked first.
+
+    What conditions say about people must stand on each request (``person.level`` as a field of that name);
+    ``facts`` serves only when all requests share the same party.
+    """
+    now = to_utc(now)
+    subjects = [read_subject(request, policy.calendar) for request in requests]
+    keyed = [(_classes(policy, subject, now, act, facts or {}), subject) for subject in subjects]
+    keyed.sort(key=lambda each: (each[0], each[1].made or now))
+    return [
+        Ranked(subject.id, place, classes, _displaceable_until(policy, subject, now, act, facts or {}))
+        for place, (classes, subject) in enumerate(keyed, 1)
+    ]
+
+
+def may_displace(policy: Policy, request: Source, booking: Source, *, now: datetime, act: str = "create") -> bool:
+    """Whether a request of a better class may still take the place of a booking."""
+    now = to_utc(now)
+    wanted, held = (read_subject(each, policy.calendar) for each in (request, booking))
+    until = _displaceable_until(policy, held, now, act, {})
+    return (
+        until is not None
+        and now <= until
+        and _classes(policy, wanted, now, act, {}) < _classes(policy, held, now, act, {})
+    )
+
+
+def _classes(policy: Policy, subject: Subject, now: datetime, act: str, facts: Facts) -> tuple[int, ...]:
+    situation = Situation(policy.calendar, subject, act, now, facts)
+    found: list[int] = []
+    for rule in policy.of_kind("priority"):
+        case = rule.case_for(subject, situation)
+        if case is not None and isinstance(case.parameters, Priority):
+            found.append(case.parameters.place(subject, situation))
+        else:
+            found.append(len(rule.cases))
+    return tuple(found)
+
+
+def _displaceable_until(policy: Policy, subject: Subject, now: datetime, act: str, facts: Facts) -> datetime | None:
+    """The earliest of the moments that the rules give; None when no rule lets anybody be displaced."""
+    situation = Situation(policy.calendar, subject, act, now, facts)
+    moments: list[datetime] = []
+    for rule in policy.of_kind("priority"):
+        case = rule.case_for(subject, situation)
+        if case is not None and isinstance(case.parameters, Priority) and case.parameters.displace:
+            moment = case.parameters.displace.resolve(situation.anchors(subject))
+            moments += [moment] if moment else []
+    return min(moments, default=None)
