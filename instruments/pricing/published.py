@@ -1,0 +1,134 @@
+"""A price list as a reader expects one: item, audience, price, unit and what else must be known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from django.utils.translation import gettext as _
+
+from instruments.pricing import phrases
+from instruments.pricing.model import Comparison, Condition, Part, PriceList, Quantity, Ref, Row, Rule, Term, Tier
+from instruments.pricing.program import Books, Program
+from instruments.pricing.sentences import describe
+from instruments.pricing.shadows import is_impossible
+from instruments.pricing.units import unit_of, unit_of_term
+from instruments.pricing.wording import terminating
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """``price`` in the currency of the list or, with the unit ``percent``, in percent; None: see ``note``.
+
+    ``unit`` is a stable word (see `units`), empty where there is no price.
+    """
+
+    code: str
+    item: str
+    audience: str
+    price: Decimal | None
+    unit: str
+    note: str
+
+
+def published_table(price_list: PriceList, audience_labels: Mapping[str, str]) -> list[PublishedRow]:
+    """Price and percentage rules row by row; whatever has no simple price appears with its sentence."""
+    sentences = dict(describe(price_list, audience_labels))
+    rows: list[PublishedRow] = []
+    for steps in Program(price_list, Books()).steps:
+        for item in steps:
+            rule = item.rule
+            if rule.account == "memo":
+                continue
+            found = _rows(price_list, rule, item.rows, audience_labels)
+            rows += found or [PublishedRow(rule.code, rule.name, "", None, "", sentences[rule.code])]
+    return rows
+
+
+def _rows(
+    price_list: PriceList,
+    rule: Rule,
+    rows: Sequence[tuple[Row, tuple[Term, ...]]],
+    labels: Mapping[str, str],
+) -> list[PublishedRow]:
+    """Empty if a rate is not a plain number, or the rule depends on more than its own record."""
+    if rule.kind == "limit" or rule.scope is not None or rule.as_if or rule.pick is not None:
+        return []
+    everything = Row(Condition(), None, (), ())
+    found: list[PublishedRow] = []
+    for row, factors in rows or [(everything, rule.factors)]:
+        rate, tiers = (rule.rate if row.rate is None else row.rate), (row.tiers or rule.tiers)
+        prices = _prices(rate, tiers)
+        if prices is None:
+            return []
+        parts = [*rule.when.parts, *row.when.parts]
+        if is_impossible(Condition(tuple(parts))):
+            continue
+        notes = [*_conditions(parts, price_list, labels), *_adjustments(factors, price_list, labels)]
+        notes += [_mentioned(rule.on, price_list)] if rule.kind == "percent" else []
+        notes += [_("for all units at the tier reached")] if tiers and rule.mode == "all" else []
+        for price, start in prices:
+            texts = [*([start] if start else []), *notes]
+            unit = (
+                unit_of_term(factors[0], price_list) if factors and rule.kind == "price" else unit_of(rule, price_list)
+            )
+            found.append(PublishedRow(rule.code, rule.name, _audience(parts, labels), price, unit, "; ".join(texts)))
+    return found
+
+
+def _prices(rate: Term | None, tiers: Sequence[Tier]) -> list[tuple[Decimal, str]] | None:
+    """(price, from which quantity); None if one of them is no plain number."""
+    if not tiers:
+        plain = _plain(rate)
+        return None if plain is None else [(plain, "")]
+    found: list[tuple[Decimal, str]] = []
+    for position, tier in enumerate(tiers):
+        price = _plain(tier.rate)
+        if price is None or tier.pct is not None or tier.flat is not None:
+            return None
+        found.append((price, phrases.tier_start(tiers, position)))
+    return found
+
+
+def _plain(rate: Term | None) -> Decimal | None:
+    return terminating(rate) if isinstance(rate, Fraction) else None
+
+
+def _is_audience(part: Part) -> bool:
+    return isinstance(part, Comparison) and part.op == "=" and part.ref == Ref("fact", "audience")
+
+
+def _audience(parts: Sequence[Part], labels: Mapping[str, str]) -> str:
+    names = [
+        phrases.value("audience", value, labels)
+        for part in parts
+        if isinstance(part, Comparison) and _is_audience(part)
+        for value in part.values
+    ]
+    return ", ".join(names) or _("everyone")
+
+
+def _conditions(parts: Sequence[Part], price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
+    """All but the audience, which has its column, and the ordinary use."""
+    use = Comparison(Ref("fact", "event"), "=", ("use",))
+    kept = tuple(part for part in parts if not _is_audience(part) and part != use)
+    text = phrases.condition(Condition(kept), price_list, labels)
+    return [text] if text else []
+
+
+def _adjustments(factors: Sequence[Term], price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
+    """What the first factor is, if it is more than a unit, and what it is multiplied by."""
+    texts = []
+    for factor in factors[:1]:
+        named = price_list.quantities[factor.name] if isinstance(factor, Ref) and factor.kind == "quantity" else factor
+        if isinstance(named, Quantity):
+            texts.append(phrases.quantity(named, price_list, labels))
+    texts += [f"× {phrases.term(factor, price_list, labels)}" for factor in factors[1:]]
+    return texts
+
+
+def _mentioned(names: Sequence[str], price_list: PriceList) -> str:
+    known = {rule.code: rule.name for rule in price_list.rules}
+    return _("of %(codes)s") % {"codes": phrases.codes(names, known)}
