@@ -12,6 +12,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backend.accounts.models import Organisation, Project
 from backend.core import constraints
@@ -145,7 +146,7 @@ class ShownStatus(models.TextChoices):
     """What people see: derived from the stored status and the date."""
 
     DRAFT = "draft", _("Draft")
-    OPEN = "open", _("Open")
+    OPEN = "open", pgettext_lazy("invoice", "Open")
     OVERDUE = "overdue", _("Overdue")
     CREDITED = "credited", _("Credited")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import uuid
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from backend.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from instruments.models import Category, Instrument, OpeningHours, PriceList
+from invoices.actions.charges import finalise_charges, reserve_charges
+from invoices.models import Charge
+from invoices.rules import Line
 
 _numbers = itertools.count(1)
 
@@ -101,3 +106,48 @@ def make_price_list(instrument: Instrument, document: Any = None, **fields: Any)
             **fields,
         }
     )
+
+
+def make_line(amount: str = "100.00", code: str = "time", **fields: Any) -> Line:
+    return Line(
+        **{
+            "code": code,
+            "name": "机时费",
+            "quantity": 1,
+            "unit": "小时",
+            "unit_price": Decimal(amount),
+            "amount": Decimal(amount),
+            "why": f"1 × {amount} = {amount}",
+            **fields,
+        }
+    )
+
+
+def make_charge(
+    customer: Organisation | None = None,
+    *lines: Line,
+    institution: Organisation | None = None,
+    final: bool = True,
+    **fields: Any,
+) -> Charge:
+    """A charge of 100.00 on DAY unless lines say otherwise; ``final=False`` leaves it reserved."""
+    customer = customer or make_enterprise()
+    source = {"source": "booking", "source_uid": fields.pop("source_uid", None) or uuid.uuid4()}
+    lines = lines or (make_line(),)
+    user = fields.pop("user", None) or make_member(customer)
+    charge = reserve_charges(
+        **source,
+        **{
+            "institution_id": (institution or make_institution()).pk,
+            "customer_id": customer.pk,
+            "project_id": None,
+            "user_id": user.pk,
+            "subject": "扫描电子显微镜",
+            "service_date": DAY,
+            "price_list": "Simple v1",
+            "currency": "CNY",
+            **fields,
+        },
+        lines=lines,
+    )
+    return finalise_charges(**source, lines=lines, differences=[]) if final else charge

@@ -1,0 +1,202 @@
+"""The only writers of the ledger.
+
+A charge action called from another app comes after that app's own locks: it locks the charge and ends at
+the audit head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.audit.actions import record
+from backend.core.db import atomic_action
+from backend.core.errors import refuse
+from backend.core.money import ZERO
+from invoices.models import Charge, ChargeLine, ChargeState, Stage
+from invoices.rules import Line, as_posted, four_places, reversal, total_of
+
+_SETTLED = (ChargeState.FINAL, ChargeState.INVOICED)
+
+
+@atomic_action
+def reserve_charges(
+    *,
+    source: str,
+    source_uid: UUID,
+    institution_id: int,
+    customer_id: int,
+    project_id: int | None,
+    user_id: int,
+    subject: str,
+    service_date: date,
+    price_list: str,
+    currency: str,
+    lines: Sequence[Line],
+    by_id: int | None = None,
+) -> Charge:
+    """Note what a thing will cost: its source is charged once, however often this is called.
+
+    Called again while the charge is reserved, it takes the old lines back by lines that point to them
+    and posts the new ones; equal lines change nothing. `Refused` once the charge is final, invoiced or
+    released. ``by_id`` is who acts if it is not ``user_id``.
+    """
+    described = {"subject": subject[:200], "service_date": service_date, "price_list": price_list[:100]}
+    charge, created = Charge.objects.get_or_create(
+        source=source,
+        source_uid=source_uid,
+        defaults={
+            **described,
+            "institution_id": institution_id,
+            "customer_id": customer_id,
+            "project_id": project_id,
+            "user_id": user_id,
+            "currency": currency,
+            "reserved_total": ZERO,
+            "total": ZERO,
+        },
+    )
+    if not created:
+        charge = Charge.objects.select_for_update().get(pk=charge.pk)
+        if charge.state != ChargeState.RESERVED:
+            raise refuse("charge_not_reserved", _("This has been charged already; its quote cannot change any more."))
+    before = _figures(charge)
+    changed = _post(charge, Stage.RESERVED, lines)
+    for name, value in {**described, "project_id": project_id}.items():
+        setattr(charge, name, value)
+    charge.reserved_total = charge.total = total_of([as_posted(line) for line in lines])
+    charge.save(update_fields=[*described, "project", "reserved_total", "total"])
+    if created or changed:
+        _record(charge, "charge.reserved", {} if created else before, by_id or user_id)
+    return charge
+
+
+@atomic_action
+def finalise_charges(
+    *,
+    source: str,
+    source_uid: UUID,
+    lines: Sequence[Line],
+    differences: Sequence[str],
+    service_date: date | None = None,
+    by_id: int | None = None,
+) -> Charge:
+    """Post what is owed in the end; ``differences`` say in sentences why it is not what was quoted.
+
+    May be called again until the charge is invoiced, e.g. when a use is corrected; the same lines again
+    change nothing. `Refused` if nothing was reserved for the source or it stands on an issued invoice.
+    """
+    charge = _lock_source(source, source_uid)
+    if charge is None:
+        raise refuse("nothing_reserved", _("Nothing has been quoted for this, so it cannot be charged."))
+    return _settle(charge, lines, list(differences), service_date or charge.service_date, by_id)
+
+
+@atomic_action
+def release_charges(
+    *, source: str, source_uid: UUID, lines: Sequence[Line] = (), by_id: int | None = None
+) -> Charge | None:
+    """Nothing is owed any more, or only ``lines`` (late cancellation, no-show). None if nothing was reserved."""
+    charge = _lock_source(source, source_uid)
+    if charge is None:
+        return None
+    if lines:
+        return _settle(charge, lines, [_("Cancelled or not used: only the fee for that is due.")], None, by_id)
+    if charge.state == ChargeState.RELEASED:
+        return charge
+    _refuse_if_invoiced(charge)
+    before = _figures(charge)
+    _post(charge, Stage.FINAL, ())
+    charge.state, charge.total, charge.invoice = ChargeState.RELEASED, ZERO, None
+    charge.differences, charge.finalised_at = [], timezone.now()
+    charge.save(update_fields=["state", "total", "invoice", "differences", "finalised_at"])
+    _record(charge, "charge.released", before, by_id)
+    return charge
+
+
+def _settle(
+    charge: Charge, lines: Sequence[Line], differences: list[str], service_date: date | None, by_id: int | None
+) -> Charge:
+    day = service_date or charge.service_date
+    told = (charge.differences, charge.service_date) == (differences, day)
+    if charge.state in _SETTLED and told and _same(_standing(charge, Stage.FINAL), lines):
+        return charge
+    _refuse_if_invoiced(charge)
+    before = _figures(charge)
+    _post(charge, Stage.FINAL, lines)
+    charge.total = total_of([as_posted(line) for line in lines])
+    charge.state, charge.differences, charge.service_date = ChargeState.FINAL, differences, day
+    charge.finalised_at = timezone.now()
+    charge.save(update_fields=["total", "state", "differences", "service_date", "finalised_at"])
+    _record(charge, "charge.finalised", before, by_id)
+    return charge
+
+
+def _lock_source(source: str, source_uid: UUID) -> Charge | None:
+    return Charge.objects.select_for_update().filter(source=source, source_uid=source_uid).first()
+
+
+def _refuse_if_invoiced(charge: Charge) -> None:
+    if charge.state == ChargeState.INVOICED:
+        raise refuse(
+            "charge_invoiced", _("This stands on an issued invoice; it can only be corrected by a credit note.")
+        )
+
+
+def _standing(charge: Charge, stage: Stage) -> list[ChargeLine]:
+    """The lines that have not been taken back."""
+    return list(charge.lines.filter(stage=stage, corrects=None, corrections=None).order_by("position"))
+
+
+def _as_line(row: ChargeLine) -> Line:
+    return Line(row.code, row.name, row.quantity, row.unit, row.unit_price, row.amount, row.why)
+
+
+def _same(standing: Iterable[ChargeLine], lines: Sequence[Line]) -> bool:
+    return [_as_line(row) for row in standing] == [as_posted(line) for line in lines]
+
+
+def _post(charge: Charge, stage: Stage, lines: Sequence[Line]) -> bool:
+    """Let exactly ``lines`` stand at a stage: take back what stands, then post. False if they stand already."""
+    standing = _standing(charge, stage)
+    if _same(standing, lines):
+        return False
+    rows = [(reversal(_as_line(old)), old) for old in standing] + [(as_posted(line), None) for line in lines]
+    first = charge.lines.filter(stage=stage).count() + 1
+    ChargeLine.objects.bulk_create(
+        ChargeLine(
+            charge=charge,
+            stage=stage,
+            position=position,
+            corrects=old,
+            code=line.code,
+            name=line.name,
+            quantity=four_places(line.quantity),
+            unit=line.unit,
+            unit_price=four_places(line.unit_price),
+            amount=line.amount,
+            why=line.why,
+        )
+        for position, (line, old) in enumerate(rows, first)
+    )
+    return True
+
+
+def _figures(charge: Charge) -> dict[str, object]:
+    return {"state": charge.state, "total": charge.total, "service_date": charge.service_date}
+
+
+def _record(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> None:
+    record(
+        organisation_id=charge.institution_id,
+        actor_id=by_id,
+        action=action,
+        object_type="charge",
+        object_id=charge.uid,
+        before=before,
+        after={**_figures(charge), "differences": charge.differences},
+    )

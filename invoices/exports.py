@@ -1,0 +1,132 @@
+"""What is downloaded: the PDF, and tables of invoices and of their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from backend.core.export import Cell, Format, attachment, table_response
+from invoices.models import InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus
+from invoices.queries import show
+
+CHUNK = 500
+
+Download = StreamingHttpResponse | FileResponse
+
+
+def pdf_response(document: InvoicePdf) -> HttpResponse:
+    """The stored bytes; their digest is the ETag."""
+    response = HttpResponse(bytes(document.content), content_type="application/pdf")
+    response["Content-Disposition"] = attachment(f"{document.invoice.number}.pdf")
+    response["ETag"] = f'"{document.sha256}"'
+    response["Cache-Control"] = "private, no-cache"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def export_invoices(rows: InvoiceQuerySet, form: Format, name: str = "invoices") -> Download:
+    """One row for each invoice, drafts included if they are among ``rows``."""
+    header = [
+        _("Number"),
+        _("Status"),
+        _("Period"),
+        _("Institution"),
+        _("Customer"),
+        _("Unified social credit code"),
+        _("Currency"),
+        _("Net"),
+        _("Tax rate %"),
+        _("Tax"),
+        _("Total"),
+        _("Issued on"),
+        _("Due on"),
+        _("Fapiao number"),
+        "SHA-256",
+    ]
+    return table_response(form, name, header, _invoice_rows(rows))
+
+
+def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
+    today = timezone.localdate()
+    ordered = rows.with_charged().select_related("institution", "customer").defer("snapshot").order_by("pk")
+    for shown in show(list(ordered), today):
+        invoice = shown.invoice
+        yield [
+            invoice.number,
+            shown.status_label,
+            invoice.period,
+            invoice.institution.name,
+            invoice.customer.name,
+            invoice.customer.uscc,
+            invoice.currency,
+            shown.net,
+            invoice.tax_percent if invoice.number else None,
+            shown.tax,
+            shown.total,
+            timezone.localdate(invoice.issued_at) if invoice.issued_at else None,
+            invoice.due_date,
+            invoice.fapiao_number,
+            invoice.snapshot_sha256,
+        ]
+
+
+def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines") -> Download:
+    """One row for each line of the issued invoices among ``rows``."""
+    header = [
+        _("Number"),
+        _("Line"),
+        _("Institution"),
+        _("Customer"),
+        _("Unified social credit code"),
+        _("Date of service"),
+        _("Instrument"),
+        _("Person"),
+        _("Project"),
+        _("Code"),
+        _("Item"),
+        _("Quantity"),
+        _("Unit"),
+        _("Unit price"),
+        _("Amount"),
+        _("Currency"),
+        _("Calculation"),
+    ]
+    return table_response(form, name, header, _line_rows(rows))
+
+
+def _line_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
+    issued = rows.exclude(status=InvoiceStatus.DRAFT).order_by().values("pk")
+    lines = InvoiceLine.objects.filter(invoice__in=issued).order_by("invoice_id", "position")
+    fields = lines.values_list(
+        "invoice__number",
+        "position",
+        "invoice__institution__name",
+        "invoice__customer__name",
+        "invoice__customer__uscc",
+        "service_date",
+        "subject",
+        "charge_line__charge__user__name",
+        "charge_line__charge__project__code",
+        "charge_line__code",
+        "name",
+        "quantity",
+        "unit",
+        "unit_price",
+        "amount",
+        "invoice__currency",
+        "charge_line__why",
+    )
+    for row in fields.iterator(chunk_size=CHUNK):
+        yield [*row[:11], _trim(row[11]), row[12], _trim(row[13]), *row[14:]]
+
+
+def _trim(number: Decimal | None) -> Decimal | None:
+    """1.5000 → 1.5: trailing zeros say nothing."""
+    if number is None:
+        return None
+    short = number.normalize()
+    return short.quantize(Decimal(1)) if short == short.to_integral_value() else short

@@ -1,0 +1,211 @@
+"""Shapes of the invoices API: input refuses what it does not know; money is text with two decimals."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import Field
+
+from backend.core.api import In, Page
+from backend.core.money import format_amount
+from invoices.models import Charge, ChargeLine, ChargeState
+from invoices.queries import Shown, standing_lines
+from invoices.rules import plain_number, plain_price
+
+Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Period = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-03"])]
+
+
+class InvoiceFilterStatus(StrEnum):
+    """``issued`` means all that have a number."""
+
+    DRAFT = "draft"
+    ISSUED = "issued"
+    OPEN = "open"
+    OVERDUE = "overdue"
+    CREDITED = "credited"
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    XLSX = "xlsx"
+
+
+class ChargeFilter(Page):
+    from_: date | None = Field(None, alias="from", description="First date of service")
+    to: date | None = Field(None, description="Last date of service")
+    organisation: Id | None = Field(None, description="The customer")
+    project: Id | None = None
+    status: ChargeState | None = None
+
+
+class InvoiceFilter(Page):
+    status: InvoiceFilterStatus | None = None
+    period: Period | None = None
+    institution: Id | None = None
+    enterprise: Id | None = None
+
+
+class ExportFilter(Schema):
+    period: Period | None = None
+    institution: Id | None = None
+
+
+class DraftIn(In):
+    institution: Id
+    enterprise: Id
+    period: Period
+
+
+class FapiaoIn(In):
+    number: str = Field(max_length=60, examples=["26152000000012345678"])
+
+
+class Named(Schema):
+    id: int
+    name: str
+
+
+class ChargeLineOut(Schema):
+    code: str
+    description: str
+    quantity: str | None
+    unit: str
+    unit_price: str | None
+    amount: str
+    why: str
+
+
+class ChargeOut(Schema):
+    id: int
+    uid: str
+    status: str
+    source: str
+    source_uid: str
+    subject: str
+    service_date: date
+    institution: Named
+    customer: Named
+    project: str | None
+    user: Named
+    price_list: str
+    currency: str
+    reserved_total: str
+    total: str
+    differences: list[str]
+    invoice: str | None
+    lines: list[ChargeLineOut]
+
+
+class ChargeList(Schema):
+    items: list[ChargeOut]
+    count: int
+
+
+class InvoiceOut(Schema):
+    id: int
+    uid: str
+    number: str | None
+    status: str
+    period: str
+    institution: Named
+    enterprise: Named
+    currency: str
+    net: str
+    tax: str
+    total: str
+    tax_percent: str | None
+    issued_at: datetime | None
+    due_date: date | None
+    fapiao_number: str
+    sha256: str
+
+
+class InvoiceList(Schema):
+    items: list[InvoiceOut]
+    count: int
+
+
+class InvoiceLineOut(Schema):
+    position: int
+    service_date: date
+    subject: str
+    person: str
+    project: str
+    code: str
+    description: str
+    quantity: str
+    unit: str
+    unit_price: str
+    amount: str
+    why: str
+
+
+class InvoiceDetail(InvoiceOut):
+    lines: list[InvoiceLineOut]
+
+
+def charge_out(charge: Charge) -> dict[str, Any]:
+    """Of a charge fetched with `queries.with_lines`. The number of its invoice shows once that is issued."""
+    return {
+        "id": charge.pk,
+        "uid": str(charge.uid),
+        "status": charge.state,
+        "source": charge.source,
+        "source_uid": str(charge.source_uid),
+        "subject": charge.subject,
+        "service_date": charge.service_date,
+        "institution": {"id": charge.institution_id, "name": charge.institution.name},
+        "customer": {"id": charge.customer_id, "name": charge.customer.name},
+        "project": charge.project.code if charge.project else None,
+        "user": {"id": charge.user_id, "name": charge.user.name},
+        "price_list": charge.price_list,
+        "currency": charge.currency,
+        "reserved_total": format_amount(charge.reserved_total),
+        "total": format_amount(charge.total),
+        "differences": charge.differences,
+        "invoice": charge.invoice.number if charge.invoice else None,
+        "lines": [_line_out(line) for line in standing_lines(charge)],
+    }
+
+
+def _line_out(line: ChargeLine) -> dict[str, Any]:
+    return {
+        "code": line.code,
+        "description": line.name,
+        "quantity": plain_number(line.quantity) or None,
+        "unit": line.unit,
+        "unit_price": plain_price(line.unit_price) or None,
+        "amount": format_amount(line.amount),
+        "why": line.why,
+    }
+
+
+def invoice_out(shown: Shown) -> dict[str, Any]:
+    invoice = shown.invoice
+    return {
+        "id": invoice.pk,
+        "uid": str(invoice.uid),
+        "number": invoice.number,
+        "status": shown.status,
+        "period": invoice.period,
+        "institution": {"id": invoice.institution_id, "name": invoice.institution.name},
+        "enterprise": {"id": invoice.customer_id, "name": invoice.customer.name},
+        "currency": invoice.currency,
+        "net": format_amount(shown.net),
+        "tax": format_amount(shown.tax),
+        "total": format_amount(shown.total),
+        "tax_percent": plain_number(invoice.tax_percent) if invoice.number else None,
+        "issued_at": invoice.issued_at,
+        "due_date": invoice.due_date,
+        "fapiao_number": invoice.fapiao_number,
+        "sha256": invoice.snapshot_sha256,
+    }
+
+
+def invoice_line_out(line: dict[str, Any]) -> dict[str, Any]:
+    """Of a snapshot's line."""
+    return {**line, "description": line["name"]}
