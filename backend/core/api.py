@@ -131,20 +131,20 @@ def declare_problems(document: dict[str, Any]) -> dict[str, Any]:
     document.setdefault("components", {}).setdefault("schemas", {}).update(_problem_schemas())
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for methods in document.get("paths", {}).values():
-        for operation in methods.values():
-            for status, reason in _declared(operation):
+        for method, operation in methods.items():
+            for status, reason in _declared(method):
                 operation["responses"].setdefault(status, {"description": reason, "content": content})
     return document
 
 
-def _declared(operation: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+def _declared(method: str) -> Iterable[tuple[str, str]]:
     yield "422", "The input has the wrong shape"
     yield "429", "Too many requests; see Retry-After"
     yield "503", "Busy; see Retry-After"
     yield "404", "Absent, or not yours"
     yield "401", "No valid credentials"
     yield "403", "Your role lacks this operation"
-    if operation.get("requestBody") is not None or "post" in str(operation.get("operationId", "")):
+    if method.upper() not in ("GET", "HEAD"):
         yield "409", "Refused by rules, a conflict or the object's state"
         yield "412", "Changed since you read it"
 
