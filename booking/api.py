@@ -21,7 +21,7 @@ from booking.actions import changing, deciding, feeds, outages, policies, reques
 from booking.models import Booking, Policy, Usage
 from booking.queries import lists, scope
 from booking.queries import policy as rules_of
-from booking.queries.alternatives import alternatives
+from booking.queries.alternatives import alternatives, with_working_fixes
 from booking.queries.assess import Assessment, Wish, assess, check_shape
 from booking.schemas import (
     BookingFilter,
@@ -172,6 +172,8 @@ def check(request: HttpRequest, slot: Slot) -> dict[str, Any]:
     wish = _wish(request, slot)
     now = timezone.now()
     answer = assess(wish, now=now)
+    if not answer.bookable:
+        answer = with_working_fixes(answer, wish, now=now)
     return _check_out(answer, [] if answer.bookable else alternatives(wish, now=now))
 
 
@@ -257,10 +259,13 @@ def withdraw(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
 def cancel(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
     mine = access(request)
     found = scope.get_booking(mine, pk)
-    by_lab = not scope.is_customer(mine, found)
     return booking_out(
         changing.cancel_booking(
-            booking=found, by=person(request), reason=body.reason, version=body.version, by_lab=by_lab
+            booking=found,
+            by=person(request),
+            reason=body.reason,
+            version=body.version,
+            by_lab=scope.acts_for_lab(mine, found),
         )
     )
 

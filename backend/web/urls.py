@@ -1,12 +1,11 @@
 from django.urls import path
-from django.views.generic import TemplateView
 
-from backend.web import health
+from backend.web import health, views
 
 app_name = "web"
 
 urlpatterns = [
-    path("", TemplateView.as_view(template_name="web/home.html"), name="home"),
+    path("", views.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -89,8 +89,11 @@ def reschedule_booking(
     quote = quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
     _apply_move(booking, answer, quote, start, end, now)
     reserve(booking, quote)
-    kind = "booking_rescheduled" if booking.status == Status.CONFIRMED else "booking_requested"
-    tell(booking, kind, to=customers(booking) | managers(booking.instrument))
+    if booking.status == Status.CONFIRMED:
+        tell(booking, "booking_rescheduled", to=customers(booking) | managers(booking.instrument))
+    else:
+        tell(booking, "booking_requested", to=managers(booking.instrument))
+        tell(booking, "booking_received", to=customers(booking))
     note(booking, "booking.reschedule", by=by, before=before, reason=reason, start=start, end=end)
     return booking
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from backend.core.periods import Period
-from booking.queries.assess import Wish, assess, hours_of, special_days_of
+from booking.queries.assess import Assessment, Wish, assess, hours_of, special_days_of
 from instruments.models import Occupancy
 from instruments.rules import Taken, bookable_stretches, open_periods
 
@@ -39,6 +40,15 @@ def alternatives(wish: Wish, *, now: datetime) -> list[dict[str, Any]]:
         if len(found) == MOST:
             break
     return found
+
+
+def with_working_fixes(answer: Assessment, wish: Wish, *, now: datetime) -> Assessment:
+    """The answer without suggestions that would be refused: a rule knows nothing of hours and taken time."""
+    length = wish.end - wish.start
+    starts = {refusal.fix for refusal in answer.refusals if refusal.fix}
+    works = {start for start in starts if assess(wish.at(start, start + length), now=now).bookable}
+    checked = (r if r.fix is None or r.fix in works else replace(r, fix=None) for r in answer.refusals)
+    return replace(answer, refusals=tuple(checked))
 
 
 def _candidates(wish: Wish, now: datetime) -> Iterator[datetime]:

@@ -114,8 +114,10 @@ def bookings_without_usage(access: Access) -> QuerySet[Booking]:
 
 
 def history(booking: Booking) -> list[dict[str, Any]]:
-    """Every recorded act on the booking, oldest first; one query."""
-    rows = Entry.objects.filter(object_type="booking", object_id=str(booking.pk)).select_related("actor")
+    """Every recorded act on the booking and on its usage records, oldest first; two queries."""
+    records = [str(pk) for pk in booking.usages.values_list("pk", flat=True)]
+    about = Q(object_type="booking", object_id=str(booking.pk)) | Q(object_type="usage", object_id__in=records)
+    rows = Entry.objects.filter(about).select_related("actor")
     return [
         {
             "at": row.at,

@@ -75,9 +75,16 @@ def get_managed_booking(access: Access, pk: int) -> Booking:
 
 
 def is_customer(access: Access, booking: Booking) -> bool:
-    return access.has(booking.organisation_id, Role.ADMIN) or (
-        booking.user_id == access.user_id and access.has(booking.organisation_id)
-    )
+    """Its user, or an administrator of the customer; the institution's own administrator acts for the lab."""
+    if booking.user_id == access.user_id:
+        return access.has(booking.organisation_id)
+    outside = booking.organisation_id != booking.instrument.institution_id
+    return outside and access.has(booking.organisation_id, Role.ADMIN)
+
+
+def acts_for_lab(access: Access, booking: Booking) -> bool:
+    """Whether the person speaks for the lab here: they manage the instrument and it is not their own booking."""
+    return not is_customer(access, booking) and manages(access, booking.instrument)
 
 
 def get_usage(access: Access, pk: int) -> Usage:

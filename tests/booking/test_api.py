@@ -77,6 +77,7 @@ def test_journey_from_check_to_verified(lab: Any, engineer: Any, clock: Any) -> 
         "booking.approve",
         "booking.start",
         "booking.finish",
+        "usage.verify",
     ]
 
 

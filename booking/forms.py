@@ -1,0 +1,333 @@
+"""Shapes of what people type. Wall times are those of the instrument's zone and become instants here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from backend.accounts.models import Organisation, Project
+from backend.core.errors import Invalid, Refusal
+from backend.core.periods import AmbiguousLocalTime, NonexistentLocalTime, local_instant
+from booking.models import FeedDetail, FeedScope
+from instruments.models import Instrument, Mode
+
+WALL = "%Y-%m-%dT%H:%M"
+MOST_TEXT = 2000
+# Beyond these, arithmetic with dates fails; nobody books there.
+YEARS = range(1970, 2200)
+
+
+def checked(form: forms.Form) -> dict[str, Any]:
+    """The cleaned data; `Invalid` with a sentence for each field otherwise."""
+    if form.is_valid():
+        return form.cleaned_data
+    raise Invalid(
+        *(
+            Refusal(error.code or "invalid", _sentence(form, name, message), field=name)
+            for name, errors in form.errors.as_data().items()
+            for error in errors
+            for message in error.messages
+        )
+    )
+
+
+def _sentence(form: forms.Form, name: str, message: str) -> str:
+    label = form.fields[name].label if name in form.fields else None
+    return _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
+
+
+def wall_time(text: str, zone: ZoneInfo) -> datetime | None:
+    """What a clock of the zone shows: typed there, or an instant of an address brought there."""
+    # A plus sign in an address that was not encoded arrives as a space.
+    text = text.strip()
+    if len(text) > 6 and text[-6] == " " and "T" in text:
+        text = f"{text[:-6]}+{text[-5:]}"
+    try:
+        found = datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            found = found.astimezone(zone).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(second=0, microsecond=0) if found.year in YEARS else None
+
+
+class WallTimeInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format=WALL)
+
+
+class WallTimeField(forms.Field):
+    """A naive date and time."""
+
+    widget = WallTimeInput
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        found = value if isinstance(value, datetime) else wall_time(str(value), ZoneInfo("UTC"))
+        if found is None:
+            raise forms.ValidationError(_("Please give a date and a time."), "invalid")
+        return found
+
+
+class TimesForm(forms.Form):
+    """``start`` and ``end`` become instants; ``which`` lists what must be asked where the clock shows a time twice."""
+
+    start = WallTimeField(label=gettext_lazy("From"))
+    end = WallTimeField(label=gettext_lazy("To"))
+    start_fold = forms.TypedChoiceField(choices=[("0", "0"), ("1", "1")], coerce=int, empty_value=None, required=False)
+    end_fold = forms.TypedChoiceField(choices=[("0", "0"), ("1", "1")], coerce=int, empty_value=None, required=False)
+
+    def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = zone
+        self.which: dict[str, list[tuple[int, str, bool]]] = {}
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        for name in ("start", "end"):
+            if data.get(name) is not None:
+                data[name] = self._instant(name, data[name], data.get(f"{name}_fold"))
+        start, end = data.get("start"), data.get("end")
+        if start and end and end <= start:
+            self.add_error("end", forms.ValidationError(_("The end must be after the start."), "end_before_start"))
+        return data
+
+    def _instant(self, name: str, wall: datetime, fold: int | None) -> datetime | None:
+        try:
+            instant = local_instant(wall.date(), wall.time(), self.zone, fold=fold)
+            if fold is not None and _is_twice(wall, self.zone):
+                self._ask(name, wall, fold)
+            return instant
+        except NonexistentLocalTime:
+            text = _("The clock skips %(time)s on this day: it is set forward. Please choose another time.")
+            self.add_error(name, forms.ValidationError(text % {"time": f"{wall:%H:%M}"}, "gap"))
+        except AmbiguousLocalTime:
+            self._ask(name, wall, None)
+            text = _("The clock shows %(time)s twice on this day: it is set back. Please say which one you mean.")
+            self.add_error(name, forms.ValidationError(text % {"time": f"{wall:%H:%M}"}, "ambiguous"))
+        return None
+
+    def _ask(self, name: str, wall: datetime, fold: int | None) -> None:
+        words = (_("the first, %(offset)s"), _("the second, %(offset)s"))
+        self.which[name] = [
+            (each, words[each] % {"offset": _offset(wall.replace(tzinfo=self.zone, fold=each))}, each == fold)
+            for each in (0, 1)
+        ]
+
+
+def _is_twice(wall: datetime, zone: ZoneInfo) -> bool:
+    first, second = (wall.replace(tzinfo=zone, fold=each) for each in (0, 1))
+    return first.utcoffset() != second.utcoffset()
+
+
+def _offset(at: datetime) -> str:
+    text = at.strftime("%z")
+    return f"UTC{text[:3]}:{text[3:5]}"
+
+
+class WishForm(TimesForm):
+    """What the live check needs."""
+
+    mode = forms.ChoiceField(choices=Mode.choices, label=gettext_lazy("Mode"))
+    samples = forms.IntegerField(
+        label=gettext_lazy("Number of samples"),
+        required=False,
+        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
+        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
+    )
+    organisation = forms.TypedChoiceField(label=gettext_lazy("For"), coerce=int, empty_value=None, required=False)
+    project = forms.TypedChoiceField(
+        label=gettext_lazy("Project"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text=gettext_lazy("The cost is shown under this project."),
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        instrument: Instrument,
+        organisations: Iterable[Organisation],
+        projects: Iterable[Project],
+        language: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, zone=instrument.zone, **kwargs)
+        self.organisations = {one.pk: one for one in organisations}
+        self.projects = {one.pk: one for one in projects}
+        names = [(one.pk, one.label(language)) for one in self.organisations.values()]
+        cast(forms.ChoiceField, self.fields["organisation"]).choices = names
+        labels = [(one.pk, str(one)) for one in self.projects.values()]
+        cast(forms.ChoiceField, self.fields["project"]).choices = [("", _("None")), *labels]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        usual = next(iter(self.organisations.values()), None)
+        data["organisation"] = self.organisations.get(data.get("organisation") or 0, usual)
+        project = self.projects.get(data.get("project") or 0)
+        if project and data["organisation"] and project.organisation_id != data["organisation"].pk:
+            self.add_error(
+                "project", forms.ValidationError(_("This project belongs to another organisation."), "foreign")
+            )
+        data["project"] = project
+        return data
+
+
+class BookingForm(WishForm):
+    """The whole panel."""
+
+    purpose = forms.CharField(
+        label=gettext_lazy("Purpose"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("What will be measured, in a few words. The lab reads it."),
+    )
+    notes = forms.CharField(
+        label=gettext_lazy("Notes"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class ReasonForm(forms.Form):
+    """A step that may carry a reason. ``version`` is what the reader saw."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class MoveForm(TimesForm):
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT)
+
+
+class FinishForm(TimesForm):
+    """The use as it was; when it began is only asked where nobody checked in."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    samples = forms.IntegerField(
+        label=gettext_lazy("Number of samples"),
+        required=False,
+        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
+        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
+    )
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, begun: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["start"].required = not begun
+
+
+class FeedForm(forms.Form):
+    scope = forms.ChoiceField(label=gettext_lazy("Content"), choices=FeedScope.choices, widget=forms.RadioSelect)
+    organisation = forms.TypedChoiceField(
+        label=gettext_lazy("Organisation"), coerce=int, empty_value=None, required=False
+    )
+    instrument = forms.TypedChoiceField(label=gettext_lazy("Instrument"), coerce=int, empty_value=None, required=False)
+    detail = forms.ChoiceField(label=gettext_lazy("Detail"), choices=FeedDetail.choices, widget=forms.RadioSelect)
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        required=False,
+        max_length=80,
+        help_text=gettext_lazy("To tell your subscriptions apart, e.g. the device that reads it."),
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        organisations: Iterable[Organisation],
+        instruments: Iterable[Instrument],
+        language: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.organisations = list(organisations)
+        chosen = [(one.pk, one.label(language)) for one in self.organisations]
+        cast(forms.ChoiceField, self.fields["organisation"]).choices = chosen
+        listed = [(one.pk, one.label(language)) for one in instruments]
+        cast(forms.ChoiceField, self.fields["instrument"]).choices = [("", _("Please choose")), *listed]
+
+
+class RulesForm(forms.Form):
+    """The usual rules; the names are those of `booking.rules.presets.Answers`."""
+
+    shortest = forms.IntegerField(
+        label=gettext_lazy("Shortest booking, minutes"), required=False, min_value=1, max_value=40_000
+    )
+    longest = forms.IntegerField(
+        label=gettext_lazy("Longest booking, minutes"), required=False, min_value=1, max_value=40_000
+    )
+    step = forms.IntegerField(
+        label=gettext_lazy("Step, minutes"),
+        help_text=gettext_lazy("Bookings begin on this grid and last a multiple of it."),
+        required=False,
+        min_value=1,
+        max_value=1440,
+    )
+    horizon_days = forms.IntegerField(
+        label=gettext_lazy("Bookable at most so many days ahead"), required=False, min_value=1, max_value=1000
+    )
+    lead_hours = forms.IntegerField(
+        label=gettext_lazy("Bookable at least so many hours ahead"), required=False, min_value=1, max_value=2000
+    )
+    cancel_hours = forms.IntegerField(
+        label=gettext_lazy("Can be cancelled until so many hours before"), required=False, min_value=1, max_value=2000
+    )
+    approval = forms.ChoiceField(
+        label=gettext_lazy("A lab manager approves"),
+        choices=[
+            ("nobody", gettext_lazy("nothing: bookings are confirmed at once")),
+            ("external", gettext_lazy("bookings of other organisations")),
+            ("everybody", gettext_lazy("every booking")),
+        ],
+    )
+    self_operation = forms.ChoiceField(
+        label=gettext_lazy("Self-operation"),
+        choices=[("everybody", gettext_lazy("for everybody")), ("internal", gettext_lazy("for our own members only"))],
+    )
+    valid_from = forms.DateField(
+        label=gettext_lazy("In force from"),
+        help_text=gettext_lazy("Empty: from today."),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        shortest, longest, step = (data.get(name) for name in ("shortest", "longest", "step"))
+        if shortest and longest and shortest > longest:
+            self.add_error("longest", _("The longest booking cannot be shorter than the shortest one."))
+        if step and longest and step > longest:
+            self.add_error("step", _("The step cannot be longer than the longest booking."))
+        return data
+
+
+class PolicyFileForm(forms.Form):
+    """Rules as a JSON file; cleans to what the file holds."""
+
+    MOST_BYTES = 500_000
+
+    file = forms.FileField(label=gettext_lazy("Rules (JSON)"))
+
+    def clean_file(self) -> Any:
+        upload = self.cleaned_data["file"]
+        if upload.size > self.MOST_BYTES:
+            raise forms.ValidationError(_("The file is larger than 500 kB."), "too_large")
+        try:
+            return json.loads(upload.read().decode("utf-8-sig"))
+        except ValueError:
+            raise forms.ValidationError(_("This is no JSON file in UTF-8."), "not_json")

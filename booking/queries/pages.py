@@ -1,0 +1,130 @@
+"""Who reads the page of an instrument, and what its prices and rules say to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from backend.accounts.models import Organisation, OrganisationKind, User
+from backend.accounts.queries import Access, audience_of
+from booking.queries.assess import Wish, layers_of
+from booking.queries.times import Judge, judge_of
+from booking.rules.layers import merge_layers
+from booking.rules.model import Policy as Rules
+from booking.rules.sentences import describe
+from instruments.models import Condition, Instrument, Mode, PriceList, StartingPrice
+from instruments.pricing.published import PublishedRow, published_table
+from instruments.pricing.reading import parse_price_list
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """For whom a page is drawn. A visitor, or a person who cannot book, reads it as an enterprise would."""
+
+    user: User
+    organisation: Organisation
+    may_book: bool
+
+
+def reader_of(access: Access, user: User | None, organisation: Organisation | None) -> Reader:
+    """``organisation`` is the one chosen in the top bar; without queries."""
+    bookers = access.bookers()
+    if user is None or not bookers:
+        nobody = Organisation(pk=0, kind=OrganisationKind.ENTERPRISE, name="")
+        return Reader(user or User(pk=0), nobody, False)
+    chosen = organisation if organisation in bookers else bookers[0]
+    return Reader(user, chosen or bookers[0], True)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The rules and prices in force today, and the reader's place in them."""
+
+    instrument: Instrument
+    reader: Reader
+    rules: Rules
+    audience: str
+    price_list: PriceList | None
+    now: datetime
+
+    def judge(self, mode: str) -> Judge:
+        wish = Wish(
+            self.instrument, self.now, self.now + timedelta(hours=1), mode, self.reader.organisation, self.reader.user
+        )
+        return judge_of(wish, self.rules, self.audience, self.now)
+
+    def sentences(self) -> list[str]:
+        """The rules that concern the reader, in words."""
+        inside = self.reader.organisation.pk == self.instrument.institution_id
+        known = {"audience": self.audience, "person.inside": inside, "instrument": self.instrument.pk}
+        return [sentence for _id, sentence in describe(self.rules, audience=known)]
+
+    @property
+    def by_sample(self) -> bool:
+        return self.price_list is not None and mentions(self.price_list.document, "samples")
+
+
+def terms_of(instrument: Instrument, reader: Reader, now: datetime) -> Terms:
+    """Three queries: rules of all layers, the reader's agreement, the price list."""
+    today = now.astimezone(instrument.zone).date()
+    return Terms(
+        instrument=instrument,
+        reader=reader,
+        rules=merge_layers(layers_of(instrument, now), tz=instrument.timezone),
+        audience=audience_of(reader.organisation, instrument.institution_id, today),
+        price_list=PriceList.objects.in_force(today).filter(instrument=instrument).first(),
+        now=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The published list: the rows for the reader first, those for others apart; ``least`` is the starting price."""
+
+    currency: str
+    mine: list[PublishedRow]
+    others: list[PublishedRow]
+    audience: str
+    least: Decimal | None
+    unit: str
+    version: int
+
+
+def prices(terms: Terms, labels: Mapping[str, str]) -> Prices | None:
+    """One query, for the starting price; None where nothing is published."""
+    if terms.price_list is None:
+        return None
+    least = StartingPrice.objects.filter(instrument=terms.instrument, audience=terms.audience).first()
+    rows = published_table(parse_price_list(terms.price_list.document), labels)
+    mine = labels.get(terms.audience, terms.audience)
+    # The column names several audiences in one cell; “everyone” names none of them.
+    named = set(labels.values()) | {terms.audience}
+    concerns = [row for row in rows if mine in row.audience.split(", ") or not named & set(row.audience.split(", "))]
+    return Prices(
+        currency=terms.price_list.currency,
+        mine=concerns,
+        others=[row for row in rows if row not in concerns],
+        audience=mine,
+        least=least.amount if least else None,
+        unit=least.unit if least else "",
+        version=terms.price_list.version,
+    )
+
+
+def time_modes(instrument: Instrument) -> list[str]:
+    """The ways of using it that need a time; none while it is out of order."""
+    if instrument.condition in (Condition.REPAIR, Condition.SCRAP):
+        return []
+    return [mode for mode in instrument.modes if mode != Mode.SAMPLE]
+
+
+def mentions(document: Any, name: str) -> bool:
+    """Whether a price list depends on an attribute, e.g. the number of samples."""
+    if isinstance(document, dict):
+        return name in document or any(mentions(value, name) for value in document.values())
+    if isinstance(document, list):
+        return any(mentions(value, name) for value in document)
+    return bool(document == name)
