@@ -21,5 +21,6 @@ api = Api(
     renderer=Renderer(),
 )
 install_error_handlers(api)
-for router in ("backend.accounts.api", "instruments.api", "booking.api", "invoices.api"):
+BOOKING = ("booking.api.bookings", "booking.api.lab", "booking.api.usage", "booking.api.calendars")
+for router in ("backend.accounts.api", "instruments.api", *BOOKING, "invoices.api"):
     api.add_router("", f"{router}.router")

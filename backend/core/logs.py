@@ -8,13 +8,13 @@ from contextvars import ContextVar
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 
-# A feed's address is its credential: only the first characters may reach a log.
-_FEED = re.compile(r"(/calendar/[\w-]{4})[\w-]+")
+# These addresses are credentials: only the first characters of their secret may reach a log.
+_ADDRESS = re.compile(r"(/(?:calendar|invitation|password/reset/key|confirm-email)/[\w:-]{4})[\w:-]+")
 _BEARER = re.compile(r"(Bearer\s+\S{4})\S+")
 
 
 def masked(text: str) -> str:
-    return _BEARER.sub(r"\1…", _FEED.sub(r"\1…", text))
+    return _BEARER.sub(r"\1…", _ADDRESS.sub(r"\1…", text))
 
 
 class RequestIdFilter(logging.Filter):

@@ -1,0 +1,230 @@
+"""Bookings over HTTP; shapes in `schemas`, decisions in the actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from ninja import Header, Query, Router, Status
+
+from backend.accounts.actions import once
+from backend.accounts.auth import access, person, signed_in
+from backend.accounts.models import Organisation, Project, Role, User
+from backend.accounts.queries import Access, people_with
+from backend.core.api import page_of
+from backend.core.errors import invalid
+from booking.actions import changing, deciding, requesting, using
+from booking.api.shapes import booking_out, check_out, usage_out
+from booking.queries import lists, scope
+from booking.queries.alternatives import alternatives, with_working_fixes
+from booking.queries.assess import Wish, assess, check_shape
+from booking.schemas import (
+    BookingFilter,
+    BookingOut,
+    BookingPage,
+    CheckOut,
+    Finish,
+    HistoryEntry,
+    NewBooking,
+    NewTime,
+    Reason,
+    Slot,
+    UsageOut,
+)
+from instruments.queries.rights import get_visible_instrument
+
+router = Router(auth=signed_in, tags=["bookings"])
+
+
+def _wish(request: HttpRequest, slot: Slot) -> Wish:
+    """The caller's wish, every id looked up within what the caller may name."""
+    mine = access(request)
+    check_shape(slot.start, slot.end)
+    organisation = choose_organisation(mine, slot.organisation)
+    return Wish(
+        instrument=get_visible_instrument(mine, slot.instrument),
+        start=slot.start,
+        end=slot.end,
+        mode=slot.mode,
+        organisation=organisation,
+        user=choose_user(mine, person(request), organisation, slot.on_behalf_of),
+        samples=slot.samples,
+        parameters=slot.parameters,
+        project=choose_project(organisation, slot.project),
+    )
+
+
+def choose_organisation(mine: Access, pk: int | None) -> Organisation:
+    """The organisation to book for; must be named when the person has several."""
+    bookers = mine.bookers()
+    if pk is not None:
+        chosen = next((o for o in bookers if o.pk == pk), None)
+        if chosen is None:
+            raise invalid("organisation", _("You cannot book for this organisation."), "foreign")
+        return chosen
+    if not bookers:
+        raise invalid("organisation", _("You belong to no organisation that can book."), "none")
+    if len(bookers) > 1:
+        raise invalid("organisation", _("You belong to several organisations. Please name one."), "several")
+    return bookers[0]
+
+
+def choose_project(organisation: Organisation, pk: int | None) -> Project | None:
+    if pk is None:
+        return None
+    project = Project.objects.filter(pk=pk, organisation=organisation, active=True).first()
+    if project is None:
+        raise invalid("project", _("Your organisation has no such project."), "foreign")
+    return project
+
+
+def choose_user(mine: Access, user: User, organisation: Organisation, pk: int | None) -> User:
+    """Who will use the time: the caller, or a colleague for whom an administrator books."""
+    if pk is None or pk == user.pk:
+        return user
+    may = mine.has(organisation.pk, Role.ADMIN)
+    if not may or pk not in people_with(organisation.pk, Role.values):
+        raise invalid("on_behalf_of", _("You cannot book for this person."), "foreign")
+    return User.objects.get(pk=pk)
+
+
+@router.post("/bookings/check", response=CheckOut, summary="What would happen, and why; writes nothing")
+def check(request: HttpRequest, slot: Slot) -> dict[str, Any]:
+    wish = _wish(request, slot)
+    now = timezone.now()
+    answer = assess(wish, now=now)
+    if not answer.bookable:
+        answer = with_working_fixes(answer, wish, now=now)
+    return check_out(answer, [] if answer.bookable else alternatives(wish, now=now))
+
+
+@router.post("/bookings", response={201: BookingOut}, summary="Book")
+def create(
+    request: HttpRequest,
+    slot: NewBooking,
+    idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
+) -> Status[dict[str, Any]]:
+    user = person(request)
+
+    def act() -> tuple[int, dict[str, Any]]:
+        wish = _wish(request, slot)
+        booking = requesting.request_booking(
+            by=user,
+            user=wish.user,
+            organisation=wish.organisation,
+            instrument=wish.instrument,
+            start=wish.start,
+            end=wish.end,
+            mode=wish.mode,
+            purpose=slot.purpose,
+            notes=slot.notes,
+            samples=wish.samples,
+            parameters=dict(wish.parameters),
+            project=wish.project,
+        )
+        return 201, booking_out(booking)
+
+    body = slot.model_dump(mode="json")
+    return Status(*once(user=user, route="POST /bookings", key=idempotency_key, body=body, act=act))
+
+
+@router.get("/bookings", response=BookingPage, summary="Bookings that you may see, newest start first")
+def bookings(request: HttpRequest, filters: Query[BookingFilter]) -> dict[str, Any]:
+    rows = lists.filtered_bookings(
+        access(request),
+        status=filters.status,
+        start=filters.start,
+        end=filters.end,
+        instrument=filters.instrument,
+        organisation=filters.organisation,
+    )
+    return page_of(rows, filters, booking_out)
+
+
+@router.get("/bookings/{int:pk}", response=BookingOut, summary="One booking")
+def booking(request: HttpRequest, pk: int) -> dict[str, Any]:
+    return booking_out(scope.get_booking(access(request), pk))
+
+
+@router.get("/bookings/{int:pk}/history", response=list[HistoryEntry], summary="Everything that happened to it")
+def history(request: HttpRequest, pk: int) -> list[dict[str, Any]]:
+    rows = lists.history(scope.get_booking(access(request), pk))
+    return [{**row, "at": row["at"].isoformat()} for row in rows]
+
+
+@router.post("/bookings/{int:pk}/approve", response=BookingOut, summary="Agree to a request")
+def approve(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_managed_booking(access(request), pk)
+    return booking_out(
+        deciding.approve_booking(booking=found, by=person(request), reason=body.reason, version=body.version)
+    )
+
+
+@router.post("/bookings/{int:pk}/reject", response=BookingOut, summary="Refuse a request, with a reason")
+def reject(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_managed_booking(access(request), pk)
+    return booking_out(
+        deciding.reject_booking(booking=found, by=person(request), reason=body.reason, version=body.version)
+    )
+
+
+@router.post("/bookings/{int:pk}/withdraw", response=BookingOut, summary="Take a request back")
+def withdraw(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_own_booking(access(request), pk)
+    return booking_out(
+        changing.withdraw_booking(booking=found, by=person(request), reason=body.reason, version=body.version)
+    )
+
+
+@router.post("/bookings/{int:pk}/cancel", response=BookingOut, summary="Cancel a confirmed booking")
+def cancel(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
+    return booking_out(
+        changing.cancel_booking(
+            booking=found,
+            by=person(request),
+            reason=body.reason,
+            version=body.version,
+            by_lab=scope.acts_for_lab(mine, found),
+        )
+    )
+
+
+@router.post("/bookings/{int:pk}/reschedule", response=BookingOut, summary="Move to another time")
+def reschedule(request: HttpRequest, pk: int, body: NewTime) -> dict[str, Any]:
+    found = scope.get_booking(access(request), pk)
+    return booking_out(
+        changing.reschedule_booking(
+            booking=found,
+            by=person(request),
+            start=body.start,
+            end=body.end,
+            reason=body.reason,
+            version=body.version,
+        )
+    )
+
+
+@router.post("/bookings/{int:pk}/start", response=BookingOut, summary="Check in")
+def start(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_booking(access(request), pk)
+    return booking_out(using.start_booking(booking=found, by=person(request), version=body.version))
+
+
+@router.post("/bookings/{int:pk}/finish", response=UsageOut, summary="Check out, or log the use")
+def finish(request: HttpRequest, pk: int, body: Finish) -> dict[str, Any]:
+    found = scope.get_booking(access(request), pk)
+    usage = using.finish_booking(
+        booking=found,
+        by=person(request),
+        start=body.start,
+        end=body.end,
+        samples=body.samples,
+        parameters=body.parameters,
+        comment=body.comment,
+        version=body.version,
+    )
+    return usage_out(usage)
