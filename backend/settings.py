@@ -82,6 +82,8 @@ INSTALLED_APPS = [
     "ninja",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "django_q",
     "backend.core",
     "backend.audit",
@@ -203,8 +205,29 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_GET = False
 # Counted in the cache, which all processes share; the address is that behind the trusted proxies.
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reset_password": "10/m/ip,3/5m/key"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/5m/key",
+    "reset_password_from_key": "20/m/ip",
+    "confirm_email": "1/3m/key",
+    # Ours: registering, the page behind an invitation's link, inviting, and API tokens.
+    "signup": "10/h/ip,5/h/key",
+    "invitation": "30/m/ip",
+    "invite": "60/h/user",
+    "create_token": "20/h/user",
+    "wrong_token": "60/m/ip",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+# The owner hears of a new password, a new key, a removed second factor.
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+MFA_ADAPTER = "backend.accounts.auth.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+# Browsers offer passkeys on http://localhost too.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "web:home"
 LOGOUT_REDIRECT_URL = "web:home"
@@ -238,6 +261,7 @@ vars().update(env.email("EMAIL_URL", default="consolemail://"))
 if env.str("EMAIL_URL", default="") == "":
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Yixiang 仪享 <noreply@localhost>")
 
 CONTENT_SECURITY_POLICY = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -10,25 +13,85 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.internal.httpkit import clean_client_ip
+from allauth.core.internal.ratelimit import consume
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
 from ninja.security import HttpBearer, SessionAuth
 
+from backend.accounts.actions import vouch_for_address
 from backend.accounts.models import ApiToken, Organisation, User, digest_secret
-from backend.accounts.queries import VISITOR, Access, access_of
+from backend.accounts.queries import SESSION_ORGANISATION, VISITOR, Access, access_of
 from backend.core.errors import Forbidden, Throttled, Unauthenticated
 
+log = logging.getLogger(__name__)
+
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-SESSION_ORGANISATION = "organisation"
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Where django-allauth meets our accounts: nobody signs up on their own yet."""
+    """Where django-allauth meets our accounts: people come by registration or invitation, on pages of our own."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The address that the outermost of our proxies saw; what the client itself wrote is never believed."""
+        return client_ip(request)
+
+    def pre_login(self, request: HttpRequest, user: User, **more: Any) -> HttpResponseBase | None:
+        """Whoever has an account without an address on record got it from somebody who vouched for the address."""
+        vouch_for_address(user=user)
+        return cast("HttpResponseBase | None", super().pre_login(request, user, **more))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that is down must not undo what was just done; every such mail can be asked for again."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except OSError:
+            log.exception("%s could not be sent", template_prefix)
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Second factors; their secrets are stored encrypted, so that a copy of the database opens no account."""
+
+    def get_totp_issuer(self) -> str:
+        return "Yixiang 仪享"
+
+    def encrypt(self, text: str) -> str:
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _cipher().decrypt(encrypted_text.encode()).decode()
+
+
+def _cipher() -> MultiFernet:
+    """Keyed by SECRET_KEY; what older keys encrypted is read with SECRET_KEY_FALLBACKS."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = [hashlib.sha256(b"yixiang.mfa" + key.encode()).digest() for key in keys]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+
+
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104  (a placeholder, nothing listens on it)
+
+
+def client_ip(request: HttpRequest) -> str:
+    """`X-Forwarded-For` counts only as far as our own proxies wrote it; a request around them has its own address."""
+    count = settings.ALLAUTH_TRUSTED_PROXY_COUNT
+    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
+    address = forwarded[-count] if count and len(forwarded) >= count else ""
+    known = clean_client_ip(address) or clean_client_ip(request.META.get("REMOTE_ADDR", ""))
+    return cast(str, known or UNKNOWN_ADDRESS)
+
+
+def throttle(request: HttpRequest, action: str, *, key: str = "") -> None:
+    """Count one try against the rates of ``ACCOUNT_RATE_LIMITS[action]``; `Throttled` when there were too many."""
+    if not consume(request, app="allauth.account", action=action, key=key.lower(), limit_get=True):
+        raise Throttled(retry_after=60)
 
 
 class Session(SessionAuth):
@@ -44,6 +107,7 @@ class Token(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> Any | None:
         found = ApiToken.objects.select_related("user").filter(digest=digest_secret(token)).first()
         if found is None or not found.alive or not found.user.is_active:
+            throttle(request, "wrong_token")
             return None
         _count(found.pk)
         if found.read_only and request.method not in SAFE_METHODS:

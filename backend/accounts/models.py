@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 
@@ -39,6 +40,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("network operator's site"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
+    # Part of every session's check: counting it up ends all of the person's sessions, wherever they are kept.
+    session_epoch = models.PositiveIntegerField(default=0)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -54,6 +57,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.name
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's own hook for both of its session checks; it knows only the password."""
+        salt = "backend.accounts.models.User.session"
+        return salted_hmac(salt, f"{self.password}|{self.session_epoch}", secret=secret, algorithm="sha256").hexdigest()
 
 
 class OrganisationKind(models.TextChoices):
@@ -139,12 +147,93 @@ class Membership(models.Model):
         return f"{self.user_id} {self.role}@{self.organisation_id}"
 
 
+class RegistrationStatus(models.TextChoices):
+    PENDING = "pending", _("To be confirmed")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REFUSED = "refused", _("Refused")
+
+
+class Registration(models.Model):
+    """An enterprise that somebody registered, until and after the network operator decided on it.
+
+    The organisation is pending meanwhile. A refused one is closed and gives its credit code back, so that the
+    enterprise itself can register; the code that was given stays here.
+    """
+
+    organisation = models.OneToOneField(Organisation, models.PROTECT, related_name="registration")
+    user = models.ForeignKey(User, models.PROTECT, related_name="registrations")
+    status = models.CharField(
+        _("status"), max_length=10, choices=RegistrationStatus.choices, default=RegistrationStatus.PENDING
+    )
+    uscc = models.CharField(_("unified social credit code"), max_length=18)
+    # The code begins with a letter: its check digit is right, but a person has to compare it with the licence.
+    needs_review = models.BooleanField(_("code to be reviewed"), default=False)
+    submitted_at = models.DateTimeField(_("submitted"))
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    decided_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.TextField(_("reason"), blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "submitted_at"], name="registration_by_status")]
+
+    def __str__(self) -> str:
+        return f"{self.uscc} {self.status}"
+
+
+INVITATION_LIFE = timedelta(days=14)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> InvitationQuerySet:
+        """Neither accepted nor revoked; perhaps too old."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def valid(self) -> InvitationQuerySet:
+        return self.open().filter(expires_at__gt=timezone.now(), organisation__status=OrganisationStatus.ACTIVE)
+
+
+class Invitation(models.Model):
+    """An offer of roles to whoever reads a mailbox. Only the digest of the link's secret is stored."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="invitations")
+    email = models.EmailField(_("e-mail"))
+    roles = models.JSONField(default=list)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    # When the mail last left; empty while it has not.
+    sent_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires"))
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "email"],
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="invitation_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} → {self.organisation_id}"
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+
 class Group(models.Model):
     """A research group (课题组) of an organisation."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="groups")
     name = models.CharField(_("name"), max_length=80)
     members = models.ManyToManyField(User, related_name="research_groups", blank=True)
+    active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organisation", "name"], name="group_name_once")]

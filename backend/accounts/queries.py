@@ -4,10 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
-from backend.accounts.models import Agreement, Membership, Organisation, OrganisationKind, Role, User
-from backend.core.errors import NotFound
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.utils import timezone
+
+from backend.accounts.models import (
+    Agreement,
+    ApiToken,
+    Group,
+    Invitation,
+    Membership,
+    Organisation,
+    OrganisationKind,
+    OrganisationStatus,
+    Project,
+    Registration,
+    RegistrationStatus,
+    Role,
+    User,
+    digest_secret,
+)
+from backend.accounts.rules import ADMINISTRATORS
+from backend.audit.models import Entry
+from backend.core.db import one
+from backend.core.errors import Forbidden, NotFound
+
+# Where a session remembers the organisation that was chosen in the top bar.
+SESSION_ORGANISATION = "organisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +113,167 @@ def audience_of(customer: Organisation, institution_id: int, day: date) -> str:
         .first()
     )
     return agreed or ("academic" if customer.kind == OrganisationKind.INSTITUTION else "enterprise")
+
+
+# --- organisations and those who run them ----------------------------------------------------------------------------
+
+
+def administers(access: Access, organisation_id: int) -> bool:
+    return access.has(organisation_id, *ADMINISTRATORS)
+
+
+def get_administered(access: Access, organisation_id: int) -> Organisation:
+    """The organisation if the person runs it: `NotFound` for strangers, `Forbidden` for its other members."""
+    organisation = get_own_organisation(access, organisation_id)
+    if not administers(access, organisation_id):
+        raise Forbidden
+    return organisation
+
+
+def membership_chain(user: User) -> int | None:
+    """The organisation whose audit record takes what a person does for themselves: their first that is open."""
+    rows = Membership.objects.filter(user=user, ended_at=None).exclude(organisation__status=OrganisationStatus.CLOSED)
+    return rows.order_by("organisation_id").values_list("organisation_id", flat=True).first()
+
+
+def agreements_of(organisation: Organisation) -> QuerySet[Agreement]:
+    """Given and received, the newest first."""
+    mine = Q(institution=organisation) | Q(customer=organisation)
+    rows = Agreement.objects.filter(mine).select_related("institution", "customer")
+    return rows.order_by(F("valid_to").desc(nulls_first=True), "-valid_from", "pk")
+
+
+# --- members ---------------------------------------------------------------------------------------------------------
+
+
+def members_of(organisation: Organisation, text: str = "") -> QuerySet[User]:
+    """People who belong to it now, by name, each with ``here``: their memberships in it."""
+    now = Membership.objects.filter(organisation=organisation, ended_at=None)
+    rows = User.objects.filter(pk__in=now.values("user"), is_active=True)
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(email__icontains=text))
+    return rows.prefetch_related(Prefetch("memberships", queryset=now.order_by("pk"), to_attr="here")).order_by(
+        "name", "pk"
+    )
+
+
+def get_member(organisation: Organisation, user_id: int) -> User:
+    return one(members_of(organisation), user_id)
+
+
+def open_invitations(organisation: Organisation) -> QuerySet[Invitation]:
+    return Invitation.objects.open().filter(organisation=organisation).select_related("invited_by").order_by("-pk")
+
+
+def get_invitation(organisation: Organisation, pk: int) -> Invitation:
+    return one(Invitation.objects.filter(organisation=organisation).select_related("organisation"), pk)
+
+
+def invitation_by_secret(secret: str) -> Invitation:
+    """The invitation behind a link, whatever became of it; `NotFound` for a link that never was."""
+    rows = Invitation.objects.select_related("organisation", "invited_by")
+    found = rows.filter(digest=digest_secret(secret)).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def has_account(email: str) -> bool:
+    return User.objects.filter(email=email.lower()).exists()
+
+
+# --- the organisation's audit record ---------------------------------------------------------------------------------
+
+
+def log_of(
+    organisation: Organisation,
+    *,
+    kind: str = "",
+    actor: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Entry]:
+    """Its chain, the latest act first. ``until`` is not included."""
+    rows = Entry.objects.filter(organisation=organisation).select_related("actor")
+    if kind:
+        rows = rows.filter(object_type=kind)
+    if actor is not None:
+        rows = rows.filter(actor=actor)
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    if until is not None:
+        rows = rows.filter(at__lt=until)
+    return rows.order_by("-sequence")
+
+
+def actors_of(organisation: Organisation) -> QuerySet[User]:
+    """Everybody who ever did something that the record keeps."""
+    acted = Entry.objects.filter(organisation=organisation).order_by().values("actor")
+    return User.objects.filter(pk__in=acted).order_by("name", "pk")
+
+
+# --- groups and projects ---------------------------------------------------------------------------------------------
+
+
+def groups_of(organisation: Organisation) -> QuerySet[Group]:
+    """Open ones first."""
+    rows = Group.objects.filter(organisation=organisation)
+    return rows.prefetch_related(Prefetch("members", User.objects.order_by("name"))).order_by("-active", "name")
+
+
+def get_group(organisation: Organisation, pk: int) -> Group:
+    return one(groups_of(organisation), pk)
+
+
+def projects_of(organisation: Organisation) -> QuerySet[Project]:
+    """Open ones first."""
+    return Project.objects.filter(organisation=organisation).select_related("group").order_by("-active", "code")
+
+
+def get_project(organisation: Organisation, pk: int) -> Project:
+    return one(projects_of(organisation), pk)
+
+
+# --- registrations ---------------------------------------------------------------------------------------------------
+
+
+def own_registrations(user: User) -> QuerySet[Registration]:
+    """Those that the person made and that gave them no organisation to act for yet, the newest first."""
+    rows = Registration.objects.filter(user=user).exclude(status=RegistrationStatus.CONFIRMED)
+    return rows.select_related("organisation").order_by("-pk")
+
+
+def get_own_registration(user: User, pk: int) -> Registration:
+    return one(Registration.objects.filter(user=user).select_related("organisation"), pk)
+
+
+def registrations(access: Access, status: str = "") -> QuerySet[Registration]:
+    """For the network's operators: the oldest that waits first, the latest decision first."""
+    if not access.is_operator:
+        raise NotFound
+    rows = Registration.objects.select_related("organisation", "user", "decided_by")
+    confirmed = EmailAddress.objects.filter(user=OuterRef("user"), email=OuterRef("user__email"), verified=True)
+    rows = rows.annotate(address_confirmed=Exists(confirmed))
+    rows = rows.filter(status=status) if status else rows
+    return (
+        rows.order_by("submitted_at") if status == RegistrationStatus.PENDING else rows.order_by("-decided_at", "-pk")
+    )
+
+
+def operators() -> list[int]:
+    """Ids of the people who run the network."""
+    rows = Membership.objects.current().filter(role=Role.OPERATOR)
+    return sorted(set(rows.values_list("user_id", flat=True)))
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def living_tokens(user: User) -> QuerySet[ApiToken]:
+    """Neither revoked nor expired, the newest first."""
+    unexpired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(unexpired, user=user, revoked_at=None).order_by("-pk")
+
+
+def get_token(user: User, pk: int) -> ApiToken:
+    return one(living_tokens(user), pk)

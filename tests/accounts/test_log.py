@@ -1,0 +1,125 @@
+"""The organisation's administrator reads its own record."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+
+from backend.accounts.models import Organisation, User
+from backend.audit.actions import record
+from tests.accounts.making import browser, make_admin, queries_of
+from tests.factories import make_institution, make_instrument, make_member, make_user
+
+LOG = "/organisation/log/"
+
+
+def act(
+    organisation: Organisation, by: User | None = None, action: str = "organisation.change", **more: object
+) -> None:
+    record(
+        organisation_id=organisation.pk,
+        actor_id=by.pk if by else None,
+        action=action,
+        object_type=str(more.pop("object_type", action.split(".")[0])),
+        object_id=more.pop("object_id", 1),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_who_when_what_and_why(db: None) -> None:
+    admin, organisation = make_admin()
+    with time_machine.travel("2026-12-01T04:05:00Z", tick=False):
+        act(organisation, admin, before={"name": "Old"}, after={"name": "New"}, reason="Merged")
+        page = browser(admin).get(LOG).content.decode()
+
+    for words in (str(admin), "Today 12:05", "Organisation&#x27;s data changed", "Old", "New", "Merged"):
+        assert words in page
+
+
+def test_names_stand_for_ids(db: None) -> None:
+    admin, institution = make_admin(make_institution())
+    instrument, user = make_instrument(institution), make_member(institution, user=make_user("Wang Wei"))
+    act(
+        institution,
+        admin,
+        "membership.instruments",
+        object_type="member",
+        object_id=user.pk,
+        before={"all": True, "instruments": []},
+        after={"user": user.pk, "all": False, "instruments": [instrument.pk]},
+    )
+    act(institution, None, "membership.roles", object_type="member", object_id=user.pk, after={"roles": ["admin"]})
+    act(institution, None, "booking.request", after={"start": "2026-12-01T01:00:00Z", "organisation": institution.pk})
+
+    page = browser(admin).get(LOG).content.decode()
+
+    for words in ("Wang Wei", instrument.name, "Administrator", "System", "2026-12-01 09:00", institution.name):
+        assert words in page
+
+
+def test_unknown_acts_are_shown_as_they_are(db: None) -> None:
+    admin, organisation = make_admin()
+    act(organisation, admin, "novelty.happened", after={"odd": {"deep": [1, None]}, "empty": None})
+
+    assert "novelty.happened" in browser(admin).get(LOG).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", {"first", "second"}),
+        ("?kind=project", {"second"}),
+        ("?kind=nonsense%00", {"first", "second"}),
+        ("?since=2026-12-02", {"second"}),
+        ("?until=2026-12-01", {"first"}),
+        ("?since=2026-12-01&until=2026-12-02", {"first", "second"}),
+        ("?since=nonsense&who=x&until=9999-12-31", {"first", "second"}),
+    ],
+)
+def test_filters(query: str, shown: set[str], db: None) -> None:
+    admin, organisation = make_admin()
+    with time_machine.travel("2026-12-01T15:59:00Z"):  # 23:59 in Shanghai
+        act(organisation, admin, "group.create", reason="first")
+    with time_machine.travel("2026-12-01T16:01:00Z"):
+        act(organisation, None, "project.create", reason="second")
+
+    page = browser(admin).get(LOG + query).content.decode()
+
+    assert {word for word in ("first", "second") if f"Reason: {word}" in page} == shown
+
+
+def test_filter_by_person(db: None) -> None:
+    admin, organisation = make_admin()
+    act(organisation, admin, reason="mine")
+    act(organisation, None, reason="the system's")
+
+    page = browser(admin).get(f"{LOG}?who={admin.pk}").content.decode()
+    nobody = browser(admin).get(f"{LOG}?who=999999").content.decode()
+
+    assert "mine" in page
+    assert "the system" not in page
+    assert "Nothing in the record" in nobody
+
+
+def test_pages_and_queries(db: None) -> None:
+    admin, organisation = make_admin()
+    client = browser(admin)
+    act(organisation, admin)
+    short = queries_of(client, LOG)
+    for _ in range(59):
+        act(organisation, admin)
+
+    assert queries_of(client, LOG) == short
+    assert "60 entries" in client.get(LOG).content.decode()
+    assert client.get(f"{LOG}?page=2").status_code == 200
+
+
+def test_only_those_who_run_the_organisation(db: None) -> None:
+    admin, organisation = make_admin()
+    other, foreign = make_admin()
+    act(foreign, other, reason="foreign secret")
+
+    assert "foreign secret" not in browser(admin).get(LOG).content.decode()
+    assert browser(make_member(organisation)).get(LOG).status_code == 403
+    assert browser(make_user()).get(LOG).status_code == 404
+    assert browser().get(LOG)["Location"].startswith("/account/login/")
