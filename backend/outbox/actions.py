@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
@@ -38,7 +38,9 @@ def post(*, key: str, kind: str, recipients: Iterable[int], context: Mapping[str
         ),
         ignore_conflicts=True,
     )
-    transaction.on_commit(_wake, robust=True)
+    # One call after commit is enough, however many messages the transaction writes.
+    if not any(hook is _wake for _, hook, *_ in connection.run_on_commit):
+        transaction.on_commit(_wake, robust=True)
 
 
 def _wake() -> None:
