@@ -74,7 +74,7 @@ def public_days(first_year: int, last_year: int) -> PublicDays:
                 unknown.add(year)
                 break
             weekend = day.isoweekday() > 5
-            if off and not weekend or off and weekend and chinese_calendar.get_holiday_detail(day)[1]:
+            if (off and not weekend) or (off and weekend and chinese_calendar.get_holiday_detail(day)[1]):
                 holidays.add(day)
             elif weekend and not off:
                 make_up.add(day)

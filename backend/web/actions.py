@@ -11,13 +11,23 @@ from django.utils import timezone
 
 from backend.outbox.actions import deliver_due
 from booking.actions.deciding import expire_holds
+from instruments.actions.prices import begin_versions
 
 log = logging.getLogger(__name__)
 
 CANARY = "queue:canary"
 TICK = "backend.web.tasks.tick"
 # What is due is found in our own tables, so that a missed minute is caught up by the next one.
-EVERY_MINUTE: tuple[Callable[[], int], ...] = (expire_holds, deliver_due)
+
+
+def begin_price_versions() -> int:
+    """Once an hour: versions of price lists that begin today, in whatever time zone, reach the catalogue."""
+    if not cache.add("price-versions-begun", True, timeout=3600):
+        return 0
+    return begin_versions(day=timezone.localdate())
+
+
+EVERY_MINUTE: tuple[Callable[[], int], ...] = (expire_holds, deliver_due, begin_price_versions)
 
 
 def run_due_work() -> dict[str, int]:

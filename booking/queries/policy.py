@@ -27,3 +27,8 @@ def sentences(instrument: Instrument) -> list[tuple[str, str]]:
     """Id and sentence of every rule that holds now, of all layers."""
     rules = merge_layers(layers_of(instrument, timezone.now()), tz=instrument.timezone)
     return list(describe(rules))
+
+
+def tell_rules(instrument: Instrument) -> list[str]:
+    """The sentences alone, for the room that shows an instrument and knows no rules."""
+    return [sentence for _name, sentence in sentences(instrument)]

@@ -10,7 +10,7 @@ from backend.core.db import one
 from backend.core.errors import Forbidden
 from booking.models import Booking, BookingQuerySet, Usage
 from instruments.models import Instrument
-from instruments.queries.rights import get_visible_instrument, managed_instruments
+from instruments.queries.rights import managed_instruments
 
 
 def _customer(access: Access, by: str) -> Q:
@@ -97,14 +97,6 @@ def get_managed_usage(access: Access, pk: int) -> Usage:
     if not manages(access, usage.instrument):
         raise Forbidden
     return usage
-
-
-def get_managed_instrument(access: Access, pk: int) -> Instrument:
-    """403 where the person sees the instrument in the catalogue but does not manage it, 404 elsewhere."""
-    instrument = get_visible_instrument(access, pk)
-    if not manages(access, instrument):
-        raise Forbidden
-    return instrument
 
 
 def _full(bookings: BookingQuerySet) -> BookingQuerySet:

@@ -16,8 +16,8 @@ from backend.core.errors import invalid
 from booking.actions.policies import save_policy
 from booking.forms import PolicyFileForm, RulesForm, checked
 from booking.queries.policy import policy_in_force, sentences, versions
-from booking.queries.scope import get_managed_instrument
 from booking.rules.presets import PRESETS, Answers, apply_presets, read_presets
+from instruments.queries.rights import get_managed_instrument
 
 
 @page

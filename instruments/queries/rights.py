@@ -1,0 +1,82 @@
+"""Which instruments a person sees, and which they manage."""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import Organisation, Role
+from backend.accounts.queries import Access, get_own_organisation
+from backend.core.errors import Forbidden, NotFound, invalid
+from instruments.models import Condition, Instrument, InstrumentQuerySet, Sharing
+
+# The largest key that both engines store; a larger one in an address is just an absent object.
+MAX_ID = 2**63 - 1
+
+
+def visible_instruments(access: Access) -> InstrumentQuerySet:
+    """The public catalogue, what the person's own institution shares inside, and what they manage."""
+    if not access.roles:
+        return Instrument.objects.public()
+    inside = Q(institution__in=list(access.roles), sharing=Sharing.INTERNAL) & ~Q(condition=Condition.SCRAP)
+    public = Q(sharing=Sharing.EXTERNAL) & ~Q(condition=Condition.SCRAP)
+    return Instrument.objects.filter(public | inside | _managed(access))
+
+
+def get_visible_instrument(access: Access, pk: int) -> Instrument:
+    """With institution and category; `NotFound` if it is absent or not shared with the person."""
+    rows = visible_instruments(access).select_related("institution", "category")
+    found = rows.filter(pk=pk).first() if 0 < pk <= MAX_ID else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def managed_instruments(access: Access) -> InstrumentQuerySet:
+    """Those of institutions that the person administers or manages, and those that name them."""
+    if not _desks(access):
+        return Instrument.objects.none()
+    return Instrument.objects.filter(_managed(access))
+
+
+def get_managed_instrument(access: Access, pk: int) -> Instrument:
+    """With institution and category; `Forbidden` for one that the person only sees, `NotFound` otherwise."""
+    rows = managed_instruments(access).select_related("institution", "category")
+    found = rows.filter(pk=pk).first() if 0 < pk <= MAX_ID else None
+    if found is None:
+        get_visible_instrument(access, pk)
+        raise Forbidden
+    return found
+
+
+def manages_any(access: Access) -> bool:
+    """Whether the person has a desk as manager or administrator of an institution."""
+    return bool(_desks(access))
+
+
+def institution_to_manage(access: Access, chosen: int | None) -> Organisation:
+    """Where the person creates an instrument: the one named, or the only one; `Forbidden` without a desk."""
+    desks = sorted(_desks(access))
+    if not desks:
+        raise Forbidden
+    if chosen is not None:
+        return get_own_organisation(access, chosen if chosen in desks else 0, Role.MANAGER, Role.ADMIN)
+    if len(desks) > 1:
+        raise invalid("institution", _("You manage instruments of several institutions: say which one is meant."))
+    return access.organisations[desks[0]]
+
+
+def _desks(access: Access) -> list[int]:
+    here = access.where(Role.MANAGER, Role.ADMIN)
+    return [pk for pk in here if access.organisations[pk].kind == "institution"]
+
+
+def _managed(access: Access) -> Q:
+    desks = _desks(access)
+    everything = [pk for pk in desks if access.has(pk, Role.ADMIN) or pk in access.manages_all]
+    chosen = [pk for pk in desks if pk not in everything]
+    rows = Q(institution__in=everything)
+    if chosen:
+        mine = Instrument.managers.through.objects.filter(user=access.user_id).values("instrument")
+        rows |= Q(institution__in=chosen, pk__in=mine)
+    return rows

@@ -1,0 +1,278 @@
+"""Shapes of the instruments API. Money is text with two decimals; instants carry their offset."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from django.utils.translation import gettext as _
+from ninja import Schema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from backend.core.api import In, Page
+from backend.core.text import has_control_characters
+from instruments.queries.catalogue import Filters
+
+ModeName = Literal["self", "operator", "sample"]
+ConditionName = Literal["normal", "occasional", "frequent", "repair", "scrap"]
+SharingName = Literal["external", "internal", "none"]
+SourceName = Literal["purchased", "developed", "donated", "other"]
+
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
+
+
+def _plain(text: str) -> str:
+    if has_control_characters(text):
+        raise PydanticCustomError(
+            "control_characters",
+            "{words}",
+            {"words": _("The text contains characters that cannot be stored or shown.")},
+        )
+    return text
+
+
+def _with_plus(value: Any) -> Any:
+    """An unescaped ``+08:00`` in an address arrives with a space."""
+    return _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
+
+
+def _in_our_times(value: datetime) -> datetime:
+    if not FIRST <= value <= LAST:
+        raise PydanticCustomError("out_of_range", "{words}", {"words": _("This date is too far away.")})
+    return value
+
+
+# After the length, whose message would else speak of items.
+PLAIN = AfterValidator(_plain)
+Instant = Annotated[AwareDatetime, BeforeValidator(_with_plus), AfterValidator(_in_our_times)]
+Short = Annotated[str, Field(max_length=200), PLAIN]
+Long = Annotated[str, Field(max_length=20_000), PLAIN]
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class CatalogueFilters(Page):
+    q: Short = Field("", description="Words: names, techniques and their synonyms, pinyin, initials")
+    category: list[Annotated[str, Field(max_length=6), PLAIN]] = Field(
+        [], description="Codes; an upper one includes the lower"
+    )
+    technique: list[Annotated[str, Field(max_length=40), PLAIN]] = Field([], description="Keys, such as SEM")
+    institution: list[Id] = Field([])
+    region: list[Annotated[str, Field(max_length=30), PLAIN]] = Field([])
+    mode: list[ModeName] = Field([])
+    price_max: Decimal | None = Field(None, ge=0, le=10**9, description="At most this starting price")
+    free_from: Instant | None = Field(None, description="Only with a free time from here on")
+    free_to: Instant | None = None
+    duration_minutes: int = Field(60, ge=5, le=7 * 24 * 60)
+    sort: Literal["relevance", "earliest", "price", "name"] = "relevance"
+
+    def as_filters(self) -> Filters:
+        return Filters(
+            q=self.q,
+            category=tuple(self.category),
+            technique=tuple(self.technique),
+            institution=tuple(self.institution),
+            region=tuple(self.region),
+            mode=tuple(self.mode),
+            price_max=self.price_max,
+            free_from=self.free_from,
+            free_to=self.free_to,
+            length=timedelta(minutes=self.duration_minutes),
+            sort=self.sort,
+        )
+
+
+class Window(Schema):
+    from_: Instant = Field(alias="from")
+    to: Instant
+
+
+class Windows(Window):
+    instruments: str = Field(pattern=r"^\d{1,18}(,\d{1,18})*$", max_length=4000, description="Ids, up to 200: 1,2,3")
+
+
+class CategoryOut(Schema):
+    code: str
+    name: str
+
+
+class InstitutionOut(Schema):
+    id: int
+    name: str
+
+
+class PriceFrom(Schema):
+    amount: str
+    currency: str
+    unit: str = Field(description="hour, sample or use")
+
+
+class InstrumentOut(Schema):
+    id: int
+    local_no: str
+    name: str
+    name_en: str
+    manufacturer: str
+    model: str
+    category: CategoryOut
+    techniques: list[str]
+    institution: InstitutionOut
+    region: str
+    modes: list[ModeName]
+    units: int
+    status: ConditionName
+    timezone: str
+    price_from: PriceFrom | None = Field(description="For your audience; a visitor sees the enterprises' price")
+    next_free: datetime | None = Field(description="First free hour of the coming two weeks")
+
+
+class InstrumentPage(Schema):
+    items: list[InstrumentOut]
+    count: int
+
+
+class HoursOut(Schema):
+    weekday: int = Field(description="1 Monday to 7 Sunday")
+    opens: str
+    closes: str = Field(description="At or before opens: on the next day")
+    valid_from: date | None
+    valid_to: date | None
+
+
+class SpecialDayOut(Schema):
+    day: date
+    opens: str | None = Field(description="null: closed")
+    closes: str | None
+    note: str
+
+
+class PriceRow(Schema):
+    item: str
+    audience: str
+    price: str | None
+    unit: str
+    note: str
+
+
+class PriceListOut(Schema):
+    version: int
+    valid_from: date
+    name: str
+    currency: str
+    rows: list[PriceRow]
+
+
+class ContactOut(Schema):
+    name: str
+    phone: str
+    email: str
+
+
+class InstrumentDetail(InstrumentOut):
+    description: str
+    specifications: str
+    services: str
+    sample_requirements: str
+    opening_hours: list[HoursOut]
+    special_days: list[SpecialDayOut]
+    policy: list[str] = Field(description="The rules as sentences")
+    price_list: PriceListOut | None
+    photos: list[str]
+    contact: ContactOut
+    department: str
+    address: str
+    sharing: SharingName
+    setup_minutes: int
+    cleaning_minutes: int
+
+
+class FreeOut(Schema):
+    start: datetime
+    end: datetime
+    units: int
+
+
+class BusyOut(Schema):
+    start: datetime
+    end: datetime
+    kind: Literal["booking", "hold", "offer", "outage"]
+
+
+class AvailabilityOut(Schema):
+    instrument: int
+    timezone: str
+    from_: datetime = Field(alias="from")
+    to: datetime
+    free: list[FreeOut]
+    busy: list[BusyOut]
+
+
+class InstrumentChange(In):
+    """Only what is named is changed. Techniques by key, managers by id."""
+
+    local_no: Annotated[str, Field(min_length=1, max_length=40), PLAIN] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=120), PLAIN] | None = None
+    name_en: Annotated[str, Field(max_length=160), PLAIN] | None = None
+    category: Annotated[str, Field(max_length=6), PLAIN] | None = None
+    techniques: list[Annotated[str, Field(max_length=40), PLAIN]] | None = Field(None, max_length=40)
+    manufacturer: Annotated[str, Field(max_length=80), PLAIN] | None = None
+    model: Annotated[str, Field(max_length=80), PLAIN] | None = None
+    nation: Annotated[str, Field(max_length=40), PLAIN] | None = None
+    source: SourceName | None = None
+    worth: Decimal | None = Field(None, ge=0, max_digits=12, decimal_places=2, description="10,000 CNY")
+    begin_date: date | None = None
+    technical: Long | None = None
+    function: Long | None = None
+    service_content: Long | None = None
+    requirement: Long | None = None
+    department: Annotated[str, Field(max_length=80), PLAIN] | None = None
+    region: Annotated[str, Field(max_length=30), PLAIN] | None = None
+    address: Short | None = None
+    contact_name: Annotated[str, Field(max_length=40), PLAIN] | None = None
+    contact_phone: Annotated[str, Field(max_length=30), PLAIN] | None = None
+    contact_email: Annotated[str, Field(max_length=254), PLAIN] | None = None
+    status: ConditionName | None = None
+    sharing: SharingName | None = None
+    modes: list[ModeName] | None = None
+    units: int | None = Field(None, ge=1, le=100)
+    timezone: Annotated[str, Field(max_length=40), PLAIN] | None = None
+    open_on_holidays: bool | None = None
+    setup_minutes: int | None = Field(None, ge=0, le=1440)
+    cleaning_minutes: int | None = Field(None, ge=0, le=1440)
+    hold_hours: int | None = Field(None, ge=1, le=1000)
+    check_in: bool | None = None
+    no_show_grace: int | None = Field(None, ge=0, le=1440)
+    managers: list[Id] | None = Field(None, max_length=100)
+
+    def values(self) -> dict[str, Any]:
+        """The named fields under the model's names; null is only a value where a field may be unknown."""
+        given = self.model_dump(exclude_unset=True, exclude={"techniques", "managers", "institution", "modes"})
+        out = {name: value for name, value in given.items() if value is not None or name in ("worth", "begin_date")}
+        for ours, models in (("category", "category_id"), ("status", "condition")):
+            if ours in out:
+                out[models] = out.pop(ours)
+        if self.modes is not None:
+            out |= {f"mode_{mode}": mode in self.modes for mode in ("self", "operator", "sample")}
+        return out
+
+
+class NewInstrument(InstrumentChange):
+    local_no: Annotated[str, Field(min_length=1, max_length=40), PLAIN]
+    name: Annotated[str, Field(min_length=1, max_length=120), PLAIN]
+    category: Annotated[str, Field(max_length=6), PLAIN]
+    institution: Id | None = Field(None, description="Needed when you manage instruments of several")
+
+
+class PriceDocument(Schema):
+    """A price list; its form is described in docs/pricing.md. ``version`` is ignored when it is sent."""
+
+    model_config = {"extra": "allow"}
+
+    version: int | None = None
+    valid_from: date | None = Field(None, description="Default: today")
+    name: str | None = None
+    currency: str | None = None
+    rules: list[dict[str, Any]] | None = None
