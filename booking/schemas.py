@@ -2,124 +2,180 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, Literal
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
+from pydantic_core import PydanticCustomError
 
-from backend.core.api import In, Page
+from backend.core.api import PLAIN, Day, Document, Id, In, Instant, Page
+from backend.core.text import has_control_characters
+from booking.models import Status, UsageState
 
 MAX_TEXT = 2000
 MODES = Literal["self", "operator", "sample"]
+LARGEST = 10**9
+
+# What the price list knows about a use by itself; a parameter of that name would hide it.
+RESERVED = frozenset(
+    "history used booked at event id audience mode instrument person group project organisation samples start end made "
+    "act now notice notice_days late union longer overrun unused date approved_in_advance".split()
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("control characters are not allowed")
-    return value
+def _wrong(words: str) -> PydanticCustomError:
+    return PydanticCustomError("parameter", "{words}", {"words": words})
+
+
+def _parameter_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise _wrong(_("A parameter is named by at most 40 small letters, digits and underscores, a letter first."))
+    if name in RESERVED:
+        raise _wrong(_("This name has a meaning of its own and cannot be a parameter."))
+    return name
+
+
+def _parameter_value(value: Any) -> bool | int | float | str:
+    match value:
+        case bool():
+            return value
+        case int() | float() if -LARGEST <= value <= LARGEST:  # never true of NaN
+            return value
+        case str() if len(value) <= 100 and not has_control_characters(value):
+            return value
+    raise _wrong(
+        _("A parameter is true, false, a number up to %(largest)s or a text of at most 100 characters.")
+        % {"largest": LARGEST}
+    )
+
+
+_VALUE_SCHEMA = {
+    "anyOf": [
+        {"type": "boolean"},
+        {"type": "number", "minimum": -LARGEST, "maximum": LARGEST},
+        {"type": "string", "maxLength": 100},
+    ]
+}
+ParameterName = Annotated[str, AfterValidator(_parameter_name)]
+ParameterValue = Annotated[Any, AfterValidator(_parameter_value), WithJsonSchema(_VALUE_SCHEMA)]
+Parameters = Annotated[dict[ParameterName, ParameterValue], Field(max_length=40)]
+
+Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Samples = Annotated[int, Field(ge=0, le=100_000)]
+Words = Annotated[str, Field(max_length=MAX_TEXT), PLAIN]
+Purpose = Annotated[str, Field(min_length=1, max_length=200), PLAIN]
+
+
+def _one_of(text: str, possible: Iterable[str]) -> str:
+    """One or several of them, separated by commas."""
+    asked, known = [part.strip() for part in text.split(",") if part.strip()], list(possible)
+    if not set(asked) <= set(known):
+        raise PydanticCustomError("literal_error", "{expected}", {"expected": ", ".join(known)})
+    return ",".join(asked)
 
 
 class Slot(In):
-    """A time on an instrument. ``parameters`` are numbers that the price list knows by name."""
+    """A time on an instrument. ``parameters`` are values that the price list knows by name."""
 
-    instrument: int = Field(ge=1, le=2**31)
-    start: AwareDatetime
-    end: AwareDatetime
+    instrument: Id
+    start: Instant
+    end: Instant
     mode: MODES
-    samples: int | None = Field(None, ge=0, le=100_000)
-    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict, max_length=40)
-    organisation: int | None = Field(None, description="Needed when you belong to several organisations")
-    project: int | None = None
-    on_behalf_of: int | None = Field(None, description="A colleague who will use the time; administrators only")
+    samples: Samples | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    organisation: Id | None = Field(None, description="Needed when you belong to several organisations")
+    project: Id | None = None
+    on_behalf_of: Id | None = Field(None, description="A colleague who will use the time; administrators only")
 
 
 class NewBooking(Slot):
-    purpose: str = Field(min_length=1, max_length=200)
-    notes: str = Field("", max_length=MAX_TEXT)
-
-    _text = field_validator("purpose", "notes")(_no_nul)
+    purpose: Purpose
+    notes: Words = ""
 
 
 class Reason(In):
-    reason: str = Field("", max_length=MAX_TEXT)
-    version: int | None = None
-
-    _text = field_validator("reason")(_no_nul)
+    reason: Words = ""
+    version: Version | None = None
 
 
 class NewTime(In):
-    start: AwareDatetime
-    end: AwareDatetime
-    reason: str = Field("", max_length=MAX_TEXT)
-    version: int | None = None
-
-    _text = field_validator("reason")(_no_nul)
+    start: Instant
+    end: Instant
+    reason: Words = ""
+    version: Version | None = None
 
 
 class Finish(In):
-    start: AwareDatetime | None = Field(None, description="Only where nobody checked in")
-    end: AwareDatetime | None = None
-    samples: int | None = Field(None, ge=0, le=100_000)
-    parameters: dict[str, int | float | str | bool] | None = Field(None, max_length=40)
-    comment: str = Field("", max_length=MAX_TEXT)
-    version: int | None = None
-
-    _text = field_validator("comment")(_no_nul)
+    start: Instant | None = Field(None, description="Only where nobody checked in")
+    end: Instant | None = None
+    samples: Samples | None = None
+    parameters: Parameters | None = None
+    comment: Words = ""
+    version: Version | None = None
 
 
 class NewUsage(In):
-    source_ref: str = Field(min_length=1, max_length=80)
-    instrument: int
-    booking: int | None = None
-    user: int | None = Field(None, description="Who used it; you by default")
-    organisation: int | None = None
-    start: AwareDatetime
-    end: AwareDatetime
-    samples: int | None = Field(None, ge=0, le=100_000)
-    parameters: dict[str, int | float | str | bool] = Field(default_factory=dict, max_length=40)
-    comment: str = Field("", max_length=MAX_TEXT)
-
-    _text = field_validator("source_ref", "comment")(_no_nul)
+    source_ref: Annotated[str, Field(min_length=1, max_length=80), PLAIN]
+    instrument: Id
+    booking: Id | None = None
+    user: Id | None = Field(None, description="Who used it; you by default")
+    organisation: Id | None = None
+    start: Instant
+    end: Instant
+    samples: Samples | None = None
+    parameters: Parameters = Field(default_factory=dict)
+    comment: Words = ""
 
 
-class BookingFilter(Page):
-    status: str = Field("", description="One or several, separated by commas")
-    start: AwareDatetime | None = Field(None, alias="from")
-    end: AwareDatetime | None = Field(None, alias="to")
-    instrument: int | None = None
-    organisation: int | None = None
+class _TimeFilter(Page):
+    start: Instant | None = Field(None, alias="from")
+    end: Instant | None = Field(None, alias="to")
+    instrument: Id | None = None
+    organisation: Id | None = None
+
+
+class BookingFilter(_TimeFilter):
+    status: str = Field("", description=f"One or several, separated by commas: {', '.join(Status.values)}")
 
     @field_validator("status")
     @classmethod
-    def _plain(cls, value: str) -> str:
-        return _no_nul(value)
+    def _known(cls, value: str) -> str:
+        return _one_of(value, Status.values)
+
+
+class UsageFilter(_TimeFilter):
+    status: str = Field("", description=f"One or several, separated by commas: {', '.join(UsageState.values)}")
+
+    @field_validator("status")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return _one_of(value, UsageState.values)
 
 
 class NewFeed(In):
     scope: Literal["mine", "organisation", "instrument"]
-    instrument: int | None = None
-    organisation: int | None = None
+    instrument: Id | None = None
+    organisation: Id | None = None
     detail: Literal["busy", "full"] = "full"
-    name: str = Field("", max_length=80)
-
-    _text = field_validator("name")(_no_nul)
+    name: Annotated[str, Field(max_length=80), PLAIN] = ""
 
 
 class Outage(In):
-    start: AwareDatetime
-    end: AwareDatetime
-    reason: str = Field(min_length=1, max_length=200)
+    start: Instant
+    end: Instant
+    reason: Purpose
     displace: bool = False
-
-    _text = field_validator("reason")(_no_nul)
 
 
 class NewPolicy(In):
     """``policy`` is the JSON of docs/policy.md."""
 
-    policy: dict[str, Any]
-    valid_from: date | None = None
+    policy: Document
+    valid_from: Day | None = None
 
 
 class PolicyOut(Schema):

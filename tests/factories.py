@@ -90,7 +90,15 @@ SIMPLE_PRICES = {
     "name": "Simple",
     "currency": "CNY",
     "rules": [
-        {"code": "time", "name": "Machine time", "kind": "price", "required": True, "qty": ["booked"], "rate": 100}
+        {
+            "code": "time",
+            "name": "Machine time",
+            "kind": "price",
+            "required": True,
+            "qty": ["booked"],
+            "rate": 100,
+            "when": {"event": "use"},
+        }
     ],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -28,7 +29,7 @@ def withdraw_booking(*, booking: Booking, by: User, reason: str = "", version: i
     require_status(booking, [Status.REQUESTED])
     before = booking.status
     move(booking, Status.WITHDRAWN, at=timezone.now(), hold_expires_at=None, reason=reason)
-    release_charges(source=SOURCE, source_uid=booking.uid)
+    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "booking_withdrawn", to=managers(booking.instrument))
     note(booking, "booking.withdraw", by=by, before=before, reason=reason)
     return booking
@@ -47,13 +48,18 @@ def cancel_booking(
     if by_lab and not reason.strip():
         raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
     now = timezone.now()
+    if now >= booking.end:
+        raise refuse("over", _("The booked time is over. Its use is logged now, or a no-show recorded."))
     fee = None if by_lab else cancellation(booking, now=now)
     if fee is not None and fee.refusals:
         raise Refused(*fee.refusals)
     before = booking.status
     move(booking, Status.CANCELLED, at=now, reason=reason)
     release_charges(
-        source=SOURCE, source_uid=booking.uid, lines=[ledger_line(line) for line in fee.lines] if fee else []
+        source=SOURCE,
+        source_uid=booking.uid,
+        lines=[ledger_line(line) for line in fee.lines] if fee else [],
+        by_id=by.pk,
     )
     told = customers(booking) | managers(booking.instrument)
     tell(booking, "booking_cancelled", to=told, fee=str(fee.total) if fee else "0.00", by_lab=by_lab)
@@ -63,11 +69,20 @@ def cancel_booking(
 
 @atomic_action
 def reschedule_booking(
-    *, booking: Booking, by: User, start: datetime, end: datetime, reason: str = "", version: int | None = None
+    *,
+    booking: Booking,
+    by: User,
+    start: datetime,
+    end: datetime,
+    reason: str = "",
+    version: int | None = None,
+    by_lab: bool = False,
 ) -> Booking:
     """Move a request or booking to ``[start, end)``; the old time is kept until the new one is certain.
 
-    The rules for changes are asked; where they want approval the booking is *requested* again.
+    The rules for changes are asked; where they want approval the booking is *requested* again, and a
+    request stays one. A customer cannot move what would cost a fee to cancel. The lab gives a reason, and
+    makes nothing longer or dearer.
     """
     check_shape(start, end)
     now = timezone.now()
@@ -84,18 +99,49 @@ def reschedule_booking(
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
     if (start, end) == (booking.start, booking.end):
         raise refuse("same_time", _("This is the time that the booking has already."))
+    _may_move(booking, now=now, by_lab=by_lab, reason=reason)
     answer = _assess_move(booking, start, end, now)
-    before = booking.status
+    if by_lab:
+        _no_worse(booking, answer, start, end)
+    before, was = booking.status, (booking.start, booking.end)
     quote = quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
     _apply_move(booking, answer, quote, start, end, now)
-    reserve(booking, quote)
+    reserve(booking, quote, by=by)
     if booking.status == Status.CONFIRMED:
         tell(booking, "booking_rescheduled", to=customers(booking) | managers(booking.instrument))
     else:
         tell(booking, "booking_requested", to=managers(booking.instrument))
         tell(booking, "booking_received", to=customers(booking))
-    note(booking, "booking.reschedule", by=by, before=before, reason=reason, start=start, end=end)
+    moved = {"start": start, "end": end, "was_start": was[0], "was_end": was[1]}
+    note(booking, "booking.reschedule", by=by, before=before, reason=reason, **moved)
     return booking
+
+
+def _may_move(booking: Booking, *, now: datetime, by_lab: bool, reason: str) -> None:
+    if now >= booking.start:
+        raise refuse("begun", _("The booked time has begun; it cannot be moved any more."))
+    if by_lab:
+        if not reason.strip():
+            raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
+        return
+    if booking.status == Status.CONFIRMED:
+        fee = cancellation(booking, now=now)
+        if fee.refusals:
+            raise Refused(*fee.refusals)
+        if fee.total:
+            raise refuse(
+                "fee_period",
+                _("So late, moving is cancelling: it would cost %(fee)s %(currency)s.")
+                % {"fee": fee.total, "currency": booking.quote.get("currency", "")},
+                fix_text=_("Cancel and book anew, or ask the lab to move it."),
+            )
+
+
+def _no_worse(booking: Booking, answer: Assessment, start: datetime, end: datetime) -> None:
+    if end - start > booking.end - booking.start:
+        raise refuse("longer", _("The lab can move a booking, but not make it longer."))
+    if answer.quote.total > Decimal(booking.quote.get("total", "0")):
+        raise refuse("dearer", _("At this time the booking would cost the customer more."))
 
 
 def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime) -> Assessment:
@@ -109,7 +155,11 @@ def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime
 def _apply_move(
     booking: Booking, answer: Assessment, quote: Quote, start: datetime, end: datetime, now: datetime
 ) -> None:
-    held = bool(answer.approval.roles)
+    # A request that nobody has agreed to stays one, also where a smaller one gives no new reason to ask.
+    waiting = booking.status == Status.REQUESTED
+    roles = list(answer.approval.roles) or (booking.approval_roles if waiting else [])
+    held = bool(roles)
+    until = hold_until(wish_of(booking).at(start, end), answer, booking.requested_at if waiting else now, now=now)
     occupancy = occupy(
         instrument=booking.instrument,
         start=start,
@@ -126,9 +176,10 @@ def _apply_move(
         start=start,
         end=end,
         unit=occupancy.unit,
+        audience=answer.audience,
         quote=quote_out(quote),
         policy=answer.policy,
-        approval_roles=list(answer.approval.roles),
-        silence=answer.approval.silence,
-        hold_expires_at=hold_until(wish_of(booking).at(start, end), answer, now) if held else None,
+        approval_roles=roles,
+        silence=answer.approval.silence or (booking.silence if waiting else ""),
+        hold_expires_at=until if held else None,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,13 +11,14 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Membership, Role, User
 from backend.core.db import atomic_action
 from backend.core.errors import Forbidden, invalid, refuse
+from booking.actions.requesting import SOURCE
 from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
 from booking.models import Approval, Booking, Decision, Status
 from instruments.actions.occupancy import relabel
 from instruments.models import OccupancyKind
 from invoices.actions.charges import release_charges
 
-SOURCE = "booking"
+log = logging.getLogger(__name__)
 
 
 @atomic_action
@@ -88,7 +91,7 @@ def reject_booking(*, booking: Booking, by: User, reason: str, version: int | No
         raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
     before = booking.status
     move(booking, Status.REJECTED, at=timezone.now(), hold_expires_at=None, reason=reason)
-    release_charges(source=SOURCE, source_uid=booking.uid)
+    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "booking_rejected", to=customers(booking))
     note(booking, "booking.reject", by=by, before=before, reason=reason)
     return booking
@@ -96,12 +99,15 @@ def reject_booking(*, booking: Booking, by: User, reason: str, version: int | No
 
 @atomic_action
 def expire_hold(*, booking: Booking) -> Booking:
-    """What silence means once the hold has run out: consent where the policy says so, else the request expires."""
+    """What silence means once the hold has run out: consent where the policy says so, else the request expires.
+
+    Nobody consents to a time that has begun.
+    """
     booking = lock_booking(booking)
     now = timezone.now()
     if booking.status != Status.REQUESTED or booking.hold_expires_at is None or booking.hold_expires_at > now:
         return booking
-    if booking.silence == "consent":
+    if booking.silence == "consent" and booking.start > now:
         return _confirm(booking, by=None)
     before = booking.status
     move(booking, Status.EXPIRED, at=now, hold_expires_at=None)
@@ -114,4 +120,11 @@ def expire_hold(*, booking: Booking) -> Booking:
 def expire_holds() -> int:
     """Every request whose hold has run out, found by range, so that a missed tick is caught up."""
     due: QuerySet[Booking] = Booking.objects.filter(status=Status.REQUESTED, hold_expires_at__lte=timezone.now())
-    return sum(expire_hold(booking=booking).status != Status.REQUESTED for booking in list(due[:500]))
+    ended = 0
+    for booking in list(due.order_by("hold_expires_at")[:500]):
+        try:
+            ended += expire_hold(booking=booking).status != Status.REQUESTED
+        except Exception:
+            # One that cannot be ended must not hold up the others; the next minute tries again.
+            log.exception("hold of booking %s could not be ended", booking.pk)
+    return ended

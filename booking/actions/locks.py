@@ -24,10 +24,10 @@ def lock_parties(
     """Lock one row per party that a quota of the instrument's policy counts; the instrument is locked by the caller."""
     wanted = set(needs(merge_layers(layers_of(instrument, now), tz=instrument.timezone), act).locks)
     if "person" in wanted:
-        User.objects.select_for_update().filter(pk=user.pk).first()
+        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     if "group" in wanted and group is not None:
-        Group.objects.select_for_update().filter(pk=group.pk).first()
+        Group.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
     if "project" in wanted and project is not None:
-        Project.objects.select_for_update().filter(pk=project.pk).first()
+        Project.objects.select_for_update(no_key=True).filter(pk=project.pk).first()
     if "organisation" in wanted:
-        Organisation.objects.select_for_update().filter(pk=organisation.pk).first()
+        Organisation.objects.select_for_update(no_key=True).filter(pk=organisation.pk).first()

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
-from backend.core.errors import Refusal, Refused, invalid
+from backend.core.errors import Refusal, Refused, invalid, refuse
+from booking.actions.requesting import SOURCE
 from booking.actions.transitions import customers, move, note, tell
 from booking.models import Booking, Status
 from instruments.actions.occupancy import lock_instruments, occupy_every_unit
@@ -33,7 +34,10 @@ def create_outage(
         raise invalid("end", _("The end must be after the start."), "end_before_start")
     if end - start > LONGEST:
         raise invalid("end", _("An outage can last at most a year."), "too_long")
+    if end <= timezone.now():
+        raise invalid("end", _("The end lies in the past."), "past")
     instrument = lock_instruments([instrument.pk])[instrument.pk]
+    _refuse_second(instrument, start, end)
     hit = list(
         Booking.objects.filter(instrument=instrument, occupancy__start__lt=end, occupancy__end__gt=start)
         .select_related("instrument__institution", "organisation", "user", "occupancy")
@@ -57,6 +61,19 @@ def create_outage(
     return outage
 
 
+def _refuse_second(instrument: Instrument, start: datetime, end: datetime) -> None:
+    known = Outage.objects.filter(instrument=instrument, start__lt=end, end__gt=start).order_by("start").first()
+    if known is not None:
+        when = (t.astimezone(instrument.zone) for t in (known.start, known.end))
+        first, last = (f"{t:%Y-%m-%d %H:%M}" for t in when)
+        raise refuse(
+            "outage_known",
+            _("There is an outage already from %(first)s to %(last)s: %(reason)s.")
+            % {"first": first, "last": last, "reason": known.reason},
+            params={"outage": known.pk},
+        )
+
+
 def _hits(booking: Booking) -> Refusal:
     zone = booking.instrument.zone
     start, end = booking.start.astimezone(zone), booking.end.astimezone(zone)
@@ -76,6 +93,6 @@ def _hits(booking: Booking) -> Refusal:
 def _displace(booking: Booking, *, by: User, reason: str) -> None:
     before = booking.status
     move(booking, Status.DISPLACED, at=timezone.now(), hold_expires_at=None, reason=reason)
-    release_charges(source="booking", source_uid=booking.uid)
+    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "booking_displaced", to=customers(booking))
     note(booking, "booking.displace", by=by, before=before, reason=reason)

@@ -70,7 +70,7 @@ def request_booking(
         raise Refused(*refusals)
     quote = quote_for_customer(wish, answer, now=now)
     booking = _write(wish, answer, quote, by=by, purpose=purpose, notes=notes, now=now)
-    reserve(booking, quote)
+    reserve(booking, quote, by=by)
     _announce(booking, by=by)
     return booking
 
@@ -110,13 +110,16 @@ def _write(
         silence=answer.approval.silence,
         requested_at=now,
         changed_at=now,
-        hold_expires_at=hold_until(wish, answer, now) if held else None,
+        hold_expires_at=hold_until(wish, answer, now, now=now) if held else None,
     )
 
 
-def hold_until(wish: Wish, answer: Assessment, now: datetime) -> datetime:
-    """Until when a request keeps its time: the policy's date, or the instrument's hours, never past the start."""
-    limit = answer.approval.at or now + timedelta(hours=wish.instrument.hold_hours)
+def hold_until(wish: Wish, answer: Assessment, asked: datetime, *, now: datetime) -> datetime:
+    """Until when a request keeps its time: the policy's date, or the instrument's hours, never past the start.
+
+    The hours run from when it was ``asked`` for first, so that moving a request does not hold it longer.
+    """
+    limit = answer.approval.at or asked + timedelta(hours=wish.instrument.hold_hours)
     return max(min(limit, wish.start), now + timedelta(minutes=1))
 
 
@@ -148,7 +151,7 @@ def _plain(value: Fraction | Decimal | int | None) -> str | None:
     return format(round_half_up(value, 4).normalize(), "f")
 
 
-def reserve(booking: Booking, quote: Quote) -> None:
+def reserve(booking: Booking, quote: Quote, *, by: User) -> None:
     """Post the quoted lines to the ledger as reserved."""
     reserve_charges(
         source=SOURCE,
@@ -162,6 +165,7 @@ def reserve(booking: Booking, quote: Quote) -> None:
         price_list=quote.title,
         currency=quote.currency,
         lines=[ledger_line(line) for line in quote.lines],
+        by_id=by.pk,
     )
 
 

@@ -23,7 +23,7 @@ def lock_booking(booking: Booking, *, version: int | None = None) -> Booking:
     """Lock the instrument, then read the booking anew; `Stale` when the caller saw another version."""
     lock_instruments([booking.instrument_id])
     fresh = (
-        Booking.objects.select_for_update(of=("self",))
+        Booking.objects.select_for_update(of=("self",), no_key=True)
         .select_related(
             "instrument__institution", "organisation", "user", "project", "group", "price_list", "occupancy"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -31,11 +30,14 @@ from instruments.models import Instrument
 from invoices.actions.charges import finalise_charges, reserve_charges
 
 EARLY = timedelta(minutes=15)
+NEAR = timedelta(days=1)
+OLDEST = timedelta(days=731)
+OWN_REFERENCE = "booking:"
 
 
 def reference(booking: Booking) -> str:
     """The usage record's reference: one per booking."""
-    return f"booking:{booking.uid}"
+    return f"{OWN_REFERENCE}{booking.uid}"
 
 
 @atomic_action
@@ -52,6 +54,9 @@ def start_booking(*, booking: Booking, by: User, version: int | None = None) -> 
         )
     if now >= booking.end:
         raise refuse("too_late_to_start", _("The booked time is over. Ask the lab to log the use."))
+    neighbours = Booking.objects.filter(instrument=booking.instrument_id, unit=booking.unit, status=Status.IN_USE)
+    if neighbours.exists():
+        raise refuse("still_in_use", _("Somebody is still using it. Start when they have finished."))
     before = booking.status
     Usage.objects.create(**_usage_fields(booking, by), state=UsageState.RECORDED, start=now)
     move(booking, Status.IN_USE, at=timezone.now())
@@ -69,23 +74,30 @@ def finish_booking(
     samples: int | None = None,
     parameters: dict[str, Any] | None = None,
     comment: str = "",
+    source_ref: str = "",
     version: int | None = None,
 ) -> Usage:
     """Check out, or log the use of a booking that was never checked in; the rest of the time is free again.
 
     ``end`` defaults to now, or to the booked end when that is past. ``start`` may only be given where
-    nobody checked in, and defaults to the booked start.
+    nobody checked in, and defaults to the booked start. The use must lie within a day of the booked time,
+    and must have a price: what cannot be charged is refused here, where it can still be mended.
     """
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED, Status.IN_USE])
-    usage = Usage.objects.filter(instrument=booking.instrument, source_ref=reference(booking)).first()
+    if timezone.now() < booking.start - EARLY:
+        raise refuse("not_begun", _("The booked time has not begun; nothing can be logged yet."), until=booking.start)
+    usage = booking.usages.filter(corrects=None).first()
     if usage is None:
         usage = Usage(**_usage_fields(booking, by), start=start or booking.start)
     usage.end = end or min(now_in_minutes(), booking.end)
     _check_times(usage.start, usage.end)
+    _check_near(booking, usage.start, usage.end)
     usage.samples = booking.samples if samples is None else samples
     usage.parameters = booking.parameters if parameters is None else parameters
     usage.comment, usage.state = comment, UsageState.SUBMITTED
+    usage.source_ref = source_ref or usage.source_ref
+    final_price(usage)
     usage.save()
     before = booking.status
     move(booking, Status.COMPLETED, at=timezone.now())
@@ -105,7 +117,17 @@ def _usage_fields(booking: Booking, by: User) -> dict[str, Any]:
     }
 
 
+def _check_near(booking: Booking, start: datetime, end: datetime) -> None:
+    """A use belongs to its booking: nobody logs last month's on it."""
+    if start < booking.start - NEAR or end > booking.end + NEAR or start >= booking.end + NEAR:
+        raise invalid("start", _("The use must lie within a day of the booked time."), "far_from_booking")
+
+
 def _check_times(start: datetime, end: datetime) -> None:
+    if any(t.second or t.microsecond for t in (start, end)):
+        raise invalid("start", _("Please give times in whole minutes."), "whole_minutes")
+    if start < timezone.now() - OLDEST:
+        raise invalid("start", _("A use of more than two years ago cannot be logged."), "too_old")
     if end <= start:
         raise invalid("end", _("The end of the use must be after its start."), "end_before_start")
     if end > timezone.now():
@@ -128,8 +150,14 @@ def record_usage(
     parameters: dict[str, Any] | None = None,
     comment: str = "",
 ) -> Usage:
-    """Log a use that had no booking, e.g. from a device. The same ``source_ref`` again returns the first record."""
+    """Log a use that had no booking, e.g. from a device.
+
+    The same ``source_ref`` with the same content returns the first record; with other content it is
+    `Invalid`. The record must have a price.
+    """
     _check_times(start, end)
+    if source_ref.startswith(OWN_REFERENCE):
+        raise invalid("source_ref", _("References that begin with “booking:” are ours."), "reserved")
     lock_instruments([instrument.pk])
     usage = Usage(
         source_ref=source_ref,
@@ -144,13 +172,21 @@ def record_usage(
         parameters=parameters or {},
         comment=comment,
     )
-    try:
-        with transaction.atomic():
-            usage.save()
-    except IntegrityError:
-        return Usage.objects.get(instrument=instrument, source_ref=source_ref)
+    known = Usage.objects.filter(instrument=instrument, source_ref=source_ref).first()
+    if known is not None:
+        return same_record(known, usage)
+    final_price(usage)
+    usage.save()
     _note_usage(usage, "usage.record", by)
     return usage
+
+
+def same_record(known: Usage, again: Usage) -> Usage:
+    """The known record for a repetition; `Invalid` when the reference comes with something else."""
+    told = ("start", "end", "samples", "parameters", "comment", "user_id", "organisation_id")
+    if any(getattr(known, name) != getattr(again, name) for name in told):
+        raise invalid("source_ref", _("This reference was used for another record."), "reference_used")
+    return known
 
 
 @atomic_action
@@ -158,7 +194,7 @@ def verify_usage(*, usage: Usage, by: User) -> Usage:
     """Confirm a record: it never changes again, and its charges become final with each difference named."""
     lock_instruments([usage.instrument_id])
     fresh = (
-        Usage.objects.select_for_update(of=("self",))
+        Usage.objects.select_for_update(of=("self",), no_key=True)
         .select_related("instrument__institution", "organisation", "user", "booking__price_list", "booking__project")
         .filter(pk=usage.pk)
         .first()
@@ -171,19 +207,22 @@ def verify_usage(*, usage: Usage, by: User) -> Usage:
             _("Only a submitted record can be verified; this one is “%(state)s”.")
             % {"state": fresh.get_state_display()},
         )
+    if by.pk == fresh.user_id:
+        raise refuse("own_use", _("Nobody verifies their own use. Please ask a colleague."))
     fresh.state, fresh.verified_by, fresh.verified_at = UsageState.VERIFIED, by, timezone.now()
     fresh.save(update_fields=["state", "verified_by", "verified_at"])
-    _finalise(fresh)
+    _finalise(fresh, by=by)
     if fresh.booking is not None:
         tell(fresh.booking, "usage_verified", to=customers(fresh.booking) - {by.pk})
     _note_usage(fresh, "usage.verify", by)
     return fresh
 
 
-def _finalise(usage: Usage) -> None:
+def _finalise(usage: Usage, *, by: User) -> None:
     with translation.override(usage.user.language):  # the sentences are kept for the person who is charged
         priced = final_price(usage)
     lines = [ledger_line(line) for line in priced.lines]
+    day = usage.start.astimezone(usage.instrument.zone).date()
     source, uid = (SOURCE, usage.booking.uid) if usage.booking else ("usage", usage.uid)
     if usage.booking is None:
         reserve_charges(
@@ -194,12 +233,15 @@ def _finalise(usage: Usage) -> None:
             project_id=None,
             user_id=usage.user_id,
             subject=usage.instrument.name,
-            service_date=usage.start.astimezone(usage.instrument.zone).date(),
+            service_date=day,
             price_list=priced.title,
             currency=priced.currency,
             lines=lines,
+            by_id=by.pk,
         )
-    finalise_charges(source=source, source_uid=uid, lines=lines, differences=priced.differences)
+    finalise_charges(
+        source=source, source_uid=uid, lines=lines, differences=priced.differences, service_date=day, by_id=by.pk
+    )
 
 
 def _note_usage(usage: Usage, action: str, by: User) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from backend.accounts.models import User
-from backend.core.errors import Refused
+from backend.core.errors import Invalid, Refused
 from booking.actions.using import verify_usage
 from booking.models import Usage
 
@@ -16,7 +16,7 @@ class Verified:
     """``refused`` keeps the reason of each record that could not be verified; the others are."""
 
     done: list[Usage] = field(default_factory=list)
-    refused: list[tuple[Usage, Refused]] = field(default_factory=list)
+    refused: list[tuple[Usage, Refused | Invalid]] = field(default_factory=list)
 
 
 def verify_many(*, usages: Iterable[Usage], by: User) -> Verified:
@@ -25,6 +25,6 @@ def verify_many(*, usages: Iterable[Usage], by: User) -> Verified:
     for usage in usages:
         try:
             out.done.append(verify_usage(usage=usage, by=by))
-        except Refused as error:
+        except (Refused, Invalid) as error:
             out.refused.append((usage, error))
     return out

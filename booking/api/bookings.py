@@ -195,7 +195,8 @@ def cancel(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
 
 @router.post("/bookings/{int:pk}/reschedule", response=BookingOut, summary="Move to another time")
 def reschedule(request: HttpRequest, pk: int, body: NewTime) -> dict[str, Any]:
-    found = scope.get_booking(access(request), pk)
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
     return booking_out(
         changing.reschedule_booking(
             booking=found,
@@ -204,6 +205,7 @@ def reschedule(request: HttpRequest, pk: int, body: NewTime) -> dict[str, Any]:
             end=body.end,
             reason=body.reason,
             version=body.version,
+            by_lab=scope.acts_for_lab(mine, found),
         )
     )
 

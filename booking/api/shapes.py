@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from backend.core.http import refusal_out
@@ -14,6 +15,11 @@ def named(row: Any) -> dict[str, Any]:
     return {"id": row.pk, "name": str(row)}
 
 
+def local(instant: datetime, row: Booking | Usage) -> str:
+    """ISO 8601 with the offset at the instrument, always the same for the same instant."""
+    return instant.astimezone(row.instrument.zone).isoformat()
+
+
 def booking_out(booking: Booking) -> dict[str, Any]:
     return {
         "id": booking.pk,
@@ -23,8 +29,8 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "instrument": named(booking.instrument),
         "institution": named(booking.instrument.institution),
         "unit": booking.unit,
-        "start": booking.start.isoformat(),
-        "end": booking.end.isoformat(),
+        "start": local(booking.start, booking),
+        "end": local(booking.end, booking),
         "timezone": booking.instrument.timezone,
         "mode": booking.mode,
         "organisation": named(booking.organisation),
@@ -35,7 +41,7 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "samples": booking.samples,
         "quote": booking.quote,
         "approval_roles": booking.approval_roles,
-        "hold_expires_at": booking.hold_expires_at.isoformat() if booking.hold_expires_at else None,
+        "hold_expires_at": local(booking.hold_expires_at, booking) if booking.hold_expires_at else None,
         "reason": booking.reason,
     }
 
@@ -50,12 +56,12 @@ def usage_out(usage: Usage) -> dict[str, Any]:
         "booking": usage.booking_id,
         "organisation": named(usage.organisation),
         "user": named(usage.user),
-        "start": usage.start.isoformat(),
-        "end": usage.end.isoformat() if usage.end else None,
+        "start": local(usage.start, usage),
+        "end": local(usage.end, usage) if usage.end else None,
         "samples": usage.samples,
         "parameters": usage.parameters,
         "comment": usage.comment,
-        "verified_at": usage.verified_at.isoformat() if usage.verified_at else None,
+        "verified_at": local(usage.verified_at, usage) if usage.verified_at else None,
     }
 
 

@@ -24,6 +24,7 @@ def alternatives(wish: Wish, *, now: datetime) -> list[dict[str, Any]]:
     At most six candidates are asked in full, so the number of queries is bounded.
     """
     found: list[dict[str, Any]] = []
+    zone = wish.instrument.zone
     for start in _candidates(wish, now):
         there = wish.at(start, start + (wish.end - wish.start))
         answer = assess(there, now=now)
@@ -32,8 +33,8 @@ def alternatives(wish: Wish, *, now: datetime) -> list[dict[str, Any]]:
                 {
                     "instrument": wish.instrument.pk,
                     "name": wish.instrument.name,
-                    "start": there.start.isoformat(),
-                    "end": there.end.isoformat(),
+                    "start": there.start.astimezone(zone).isoformat(),
+                    "end": there.end.astimezone(zone).isoformat(),
                     "total": str(answer.quote.total),
                 }
             )

@@ -30,6 +30,7 @@ from booking.rules.results import Entry
 from instruments.models import Condition, Instrument, Mode, Occupancy, OpeningHours, PriceList, Sharing, SpecialDay
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
+from instruments.pricing.names import fact_names
 from instruments.pricing.reading import parse_price_list
 from instruments.rules import Hours, Special, Taken, first_free_unit, open_periods
 
@@ -125,7 +126,8 @@ def assess(wish: Wish, *, now: datetime, act: str = "create", before: Booking | 
         before=policy_view(before) if before else None,
     )
     quote, unpriced = quote_of(wish, audience, now=now, keep=before.price_list if before else None)
-    refusals = [*_own_refusals(wish, audience, now, before), *map(as_refusal, entries.refuse), *unpriced]
+    unknown = unknown_parameters(wish.parameters, quote.price_list)
+    refusals = [*_own_refusals(wish, audience, now, before), *map(as_refusal, entries.refuse), *unpriced, *unknown]
     return Assessment(
         refusals=tuple(refusals),
         approval=_approval(entries.approve),
@@ -139,7 +141,6 @@ def assess(wish: Wish, *, now: datetime, act: str = "create", before: Booking | 
 def request_of(wish: Wish, audience: str, *, made: datetime) -> dict[str, Any]:
     """The wish as the policy sees it."""
     return {
-        **wish.parameters,
         "person": wish.user.pk,
         "group": wish.group.pk if wish.group else None,
         "project": wish.project.pk if wish.project else None,
@@ -157,7 +158,6 @@ def request_of(wish: Wish, audience: str, *, made: datetime) -> dict[str, Any]:
 def policy_view(booking: Booking) -> dict[str, Any]:
     """A stored booking as the policy sees it."""
     return {
-        **booking.parameters,
         "id": booking.pk,
         "person": booking.user_id,
         "group": booking.group_id,
@@ -343,11 +343,37 @@ def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None
             fix_text=_("Please ask the contact person of the instrument."),
         )
         return Quote(wish.instrument.institution.currency, Decimal("0.00"), (), None), [reason]
+    if list(unknown_parameters(wish.parameters, price_list)):
+        return Quote(price_list.currency, Decimal("0.00"), (), price_list), []
     record = price_record(wish, audience, event="use", at=wish.start)
     priced = price(parse_price_list(price_list.document), [record], tz=wish.instrument.zone)
     lines = tuple(line for line in priced.lines if line.account == "invoice")
     quote = Quote(price_list.currency, priced.total(), lines, price_list)
     return quote, list(priced.refusals)
+
+
+# What the engines read themselves, or what we know better than whoever fills in the form.
+RESERVED = frozenset(
+    "history used booked at event id samples audience mode instrument person group project organisation start end made "
+    "act now date notice notice_days late union longer overrun unused approved_in_advance".split()
+)
+
+
+def unknown_parameters(parameters: Mapping[str, Any], price_list: PriceList | None) -> Iterable[Refusal]:
+    """One refusal for each parameter that the price list does not ask for.
+
+    Prices and rules trust their facts, so nobody may state a fact that was not asked.
+    """
+    if not parameters:
+        return
+    asked = fact_names(parse_price_list(price_list.document)) - RESERVED if price_list else frozenset()
+    for name in sorted(set(parameters) - asked):
+        yield Refusal(
+            "unknown_parameter",
+            _("The price list of this instrument does not ask for “%(name)s”.") % {"name": name},
+            field=f"parameters.{name}",
+            params={"asked": sorted(asked)},
+        )
 
 
 def quote_for_customer(wish: Wish, answer: Assessment, *, now: datetime, keep: PriceList | None = None) -> Quote:

@@ -31,6 +31,8 @@ TONES: dict[str, str] = {
     Status.COMPLETED: "off",
     Status.NO_SHOW: "bad",
 }
+# Beyond these, arithmetic with dates fails.
+YEARS = range(2000, 2200)
 KINDS: dict[str, str] = {OccupancyKind.OUTAGE: "bad", OccupancyKind.HOLD: "wait"}
 
 
@@ -46,7 +48,7 @@ def asked_range(query: QueryDict) -> tuple[datetime, datetime]:
 def _instant(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat((text or "").replace(" ", "+"))
-        return found.astimezone(UTC) if found.tzinfo is not None else None
+        return found.astimezone(UTC) if found.tzinfo is not None and found.year in YEARS else None
     except (ValueError, OverflowError):
         return None
 

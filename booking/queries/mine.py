@@ -22,6 +22,7 @@ from invoices.models import Charge
 
 # Beyond these, arithmetic with dates fails.
 YEARS = range(1970, 2200)
+UNLOGGED = (Status.CONFIRMED, Status.IN_USE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +65,18 @@ def sees_whole(access: Access) -> bool:
     return bool(access.where(Role.ADMIN))
 
 
-def coming(access: Access, filters: Filters) -> QuerySet[Booking]:
-    return _whose(lists.upcoming(access), access, filters)
+def unlogged(access: Access, filters: Filters, now: datetime) -> QuerySet[Booking]:
+    """Whose time is over and whose use nobody has logged: neither coming nor done; the oldest first."""
+    rows = own_bookings(access).filter(status__in=UNLOGGED, end__lte=now)
+    return _whose(lists.with_names(rows).order_by("start", "id"), access, filters)
+
+
+def coming(access: Access, filters: Filters, now: datetime) -> QuerySet[Booking]:
+    return _whose(lists.upcoming(access).exclude(status__in=UNLOGGED, end__lte=now), access, filters)
 
 
 def gone(access: Access, filters: Filters) -> QuerySet[Booking]:
-    rows = _whose(lists.past(access), access, filters)
+    rows = _whose(lists.past(access).exclude(status__in=UNLOGGED), access, filters)
     if filters.status:
         rows = rows.filter(status=filters.status)
     if filters.instrument:

@@ -30,6 +30,7 @@ LENGTHS = (30, 60, 90, 120, 180, 240, 360, 480, 600, 720, 1440)
 MOST_LENGTHS = 7
 # What can be judged of a time without knowing other bookings.
 _TIMELY = ("require", "length", "slots", "deadline")
+NEAR = timedelta(days=31)
 CLOSED, FULL, LITTLE, SOME, FREE = "closed", "full", "little", "some", "free"
 
 
@@ -241,6 +242,18 @@ def _starts(stretch: Period, day: Period, length: timedelta, grid: Grid, times: 
 def unknown_years(first: date, last: date) -> list[int]:
     """Years of which the public holidays are not announced yet."""
     return sorted(public_days(first.year, last.year).unknown)
+
+
+def unknown_years_ahead(judge: Judge, today: date, day: date) -> list[int]:
+    """Those that a reader can meet: in the week from the shown day, or bookable within a month."""
+    shown = unknown_years(day, day + timedelta(days=6)) if today <= day <= today + NEAR else []
+    near = unknown_years(today, today + NEAR)
+    return sorted({*shown, *(year for year in near if not _opens_later(judge, max(today, date(year, 1, 1))))})
+
+
+def _opens_later(judge: Judge, day: date) -> bool:
+    start = local_day(day, judge.wish.instrument.zone).start
+    return start > judge.now and bool(judge.deadline(start, start + timedelta(hours=1)))
 
 
 def clock_range(times: Times) -> tuple[str, str]:

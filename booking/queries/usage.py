@@ -14,7 +14,7 @@ from backend.accounts.queries import audience_of
 from backend.core.errors import Refused
 from backend.core.periods import Period, hours
 from booking.models import Booking, Usage
-from booking.queries.assess import Wish, price_record, quote_of, wish_of
+from booking.queries.assess import Wish, price_record, quote_of, unknown_parameters, wish_of
 from instruments.models import Mode, PriceList
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
@@ -44,6 +44,9 @@ def final_price(usage: Usage) -> FinalPrice:
             raise Refused(*reasons)
         kept = quote.price_list
     assert usage.end is not None
+    unknown = tuple(unknown_parameters(usage.parameters, kept))
+    if unknown:
+        raise Refused(*unknown)
     record = price_record(
         wish, audience, event="use", at=usage.start, used=(usage.start, usage.end), uid=str(usage.uid)
     )

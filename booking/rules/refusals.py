@@ -57,7 +57,7 @@ def _bands_joined(finding: Finding, situation: Situation) -> str:
 
 
 def _too_early(finding: Finding, situation: Situation) -> str:
-    return _("Opens on %(from)s.") % {"from": words.instant(finding.values["from"], situation.calendar)}
+    return _("Bookable from %(from)s.") % {"from": words.instant(finding.values["from"], situation.calendar)}
 
 
 def _too_late(finding: Finding, situation: Situation) -> str:

@@ -38,10 +38,10 @@ def sentence(rule: Rule, policy: Policy, audience: Mapping[str, Any]) -> str:
     cases = [case for case in rule.cases if _may_concern(case.condition, policy, audience)]
     if not cases or not _may_concern(rule.condition, policy, audience):
         return ""
-    text = " ".join(_case(case, first=place == 0) for place, case in enumerate(cases))
+    text = " ".join(_case(case, rule, first=place == 0) for place, case in enumerate(cases))
     if rule.condition.tests:
         text = _("If %(condition)s: %(sentence)s") % {"condition": phrases.condition(rule.condition), "sentence": text}
-    if rule.acts_given and rule.acts != DEFAULT_ACTS:
+    if rule.acts_given and rule.acts != DEFAULT_ACTS and not all(_names_cancelling(case, rule) for case in cases):
         text = _("For %(acts)s: %(sentence)s") % {"acts": words.listed(map(words.act, rule.acts)), "sentence": text}
     return text[:1].upper() + text[1:]
 
@@ -55,12 +55,47 @@ def _may_concern(condition: Condition, policy: Policy, audience: Mapping[str, An
     return all(test.older or test.newer or test.holds(situation.request, situation) for test in known)
 
 
-def _case(case: Case, *, first: bool) -> str:
-    text = _("no limit.") if case.free or case.parameters.is_empty else _parameters(case.parameters)
-    text += _outcome(case)
+def _case(case: Case, rule: Rule, *, first: bool) -> str:
+    whose = _who_needs_approval(case)
+    if whose:
+        text = whose + _silence(case)
+    elif case.free or case.parameters.is_empty:
+        text = _("no limit.") + _outcome(case)
+    elif _names_cancelling(case, rule):
+        text = _cancelling(case.parameters) + _outcome(case)
+    else:
+        text = _parameters(case.parameters, rule) + _outcome(case)
     if case.condition.tests:
         return _("If %(condition)s: %(sentence)s") % {"condition": phrases.condition(case.condition), "sentence": text}
     return text if first else _("Otherwise: %(sentence)s") % {"sentence": text}
+
+
+def _who_needs_approval(case: Case) -> str:
+    """The two requirements that only stand for an approval, said as what they mean."""
+    value, outcome = case.parameters, case.outcome
+    if case.free or not isinstance(value, Require) or outcome.verdict != "approve" or len(value.that.tests) != 1:
+        return ""
+    (test,) = value.that.tests
+    if not isinstance(test, FieldTest):
+        return ""
+    role = {"role": words.role(outcome.role)}
+    if test.key == "audience" and test.one_of == ("internal",):
+        return _("bookings of other organisations need %(role)s’s approval.") % role
+    if test.key == "approved_in_advance" and test.one_of == (True,):
+        return _("every booking needs %(role)s’s approval.") % role
+    return ""
+
+
+def _names_cancelling(case: Case, rule: Rule) -> bool:
+    """Whether `_cancelling` says it, so that the act need not be named before."""
+    value = case.parameters
+    plain = isinstance(value, Deadline) and value.earliest is None and bool(words.ahead_of_start(value.latest))
+    return tuple(rule.acts) == ("cancel",) and plain and not case.free
+
+
+def _cancelling(value: Parameters) -> str:
+    assert isinstance(value, Deadline)  # `_names_cancelling` says so
+    return _("cancel at the latest %(span)s before the start.") % {"span": words.ahead_of_start(value.latest)}
 
 
 def _outcome(case: Case) -> str:
@@ -84,7 +119,7 @@ def _silence(case: Case) -> str:
     return " " + _("No answer by then means refusal: %(moment)s.") % shown
 
 
-def _parameters(value: Parameters) -> str:
+def _parameters(value: Parameters, rule: Rule) -> str:
     if isinstance(value, Require):
         return _("needed: %(needs)s.") % {"needs": phrases.condition(value.that)}
     if isinstance(value, Length):
@@ -92,7 +127,7 @@ def _parameters(value: Parameters) -> str:
     if isinstance(value, Slots):
         return _slots(value)
     if isinstance(value, Deadline):
-        return _deadline(value)
+        return _deadline(value, books=rule.acts == DEFAULT_ACTS)
     if isinstance(value, Quota):
         return _("%(limit)s.") % {"limit": phrases.quota(value)}
     if isinstance(value, Lapse):
@@ -105,9 +140,9 @@ def _parameters(value: Parameters) -> str:
 def _length(value: Length) -> str:
     found: list[str] = []
     if value.least is not None:
-        found.append(_("at least %(n)s minutes") % {"n": words.amount(value.least)})
+        found.append(_("at least %(amount)s") % {"amount": words.lasting(value.least)})
     if value.most is not None:
-        found.append(_("at most %(n)s minutes") % {"n": words.amount(value.most)})
+        found.append(_("at most %(amount)s") % {"amount": words.lasting(value.most)})
     if value.step is not None:
         found.append(_("in steps of %(n)s minutes") % {"n": words.number(value.step)})
     text = words.listed(found)
@@ -129,11 +164,17 @@ def _slots(value: Slots) -> str:
     return _("%(limit)s.") % {"limit": words.listed(found)}
 
 
-def _deadline(value: Deadline) -> str:
+def _deadline(value: Deadline, *, books: bool) -> str:
+    """``books``: it is about booking and moving, where a plain span before the start is said as one."""
     found: list[str] = []
-    if value.earliest is not None:
+    opens, closes = (words.ahead_of_start(each) if books else "" for each in (value.earliest, value.latest))
+    if opens:
+        found.append(_("bookable at most %(span)s ahead") % {"span": opens})
+    elif value.earliest is not None:
         found.append(_("opens: %(moment)s") % {"moment": words.moment(value.earliest)})
-    if value.latest is not None:
+    if closes:
+        found.append(_("book at least %(span)s ahead") % {"span": closes})
+    elif value.latest is not None:
         found.append(_("at the latest: %(moment)s") % {"moment": words.moment(value.latest)})
     return _("%(limit)s.") % {"limit": words.listed(found)}
 

@@ -38,6 +38,9 @@ def number(value: Fraction | int | float) -> str:
 
 
 def minutes(value: Fraction | int | float) -> str:
+    """In hours where they are whole."""
+    if value and not value % 60:
+        return _("1 hour") if value == 60 else _("%(n)s hours") % {"n": number(value / Fraction(60))}
     return _("1 minute") if value == 1 else _("%(n)s minutes") % {"n": number(value)}
 
 
@@ -78,6 +81,11 @@ def amount(value: Amount) -> str:
     return text if value.cap is None else _("%(amount)s, at most %(cap)s") % {"amount": text, "cap": number(value.cap)}
 
 
+def lasting(value: Amount) -> str:
+    """An amount of minutes as a length."""
+    return _("%(n)s minutes") % {"n": amount(value)} if value.fact else minutes(value.base)
+
+
 def clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
@@ -108,6 +116,14 @@ def moment(value: Moment) -> str:
         else:
             text = _("%(moment)s, %(weekday)s of that week") % {"moment": text, "weekday": weekday(step.weekday)}
     return text
+
+
+def ahead_of_start(value: Moment | None) -> str:
+    """``2 hours`` for a moment that lies just so long before the start; else empty."""
+    if value is None or value.anchor != "start" or len(value.steps) != 1:
+        return ""
+    (step,) = value.steps
+    return span(step.duration) if isinstance(step, Offset) and step.sign < 0 else ""
 
 
 def _at_clock(step: Clock, text: str) -> str:

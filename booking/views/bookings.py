@@ -57,7 +57,7 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "ending": ending,
         "fee": cancellation(found, now=now) if "cancel" in can and customer else None,
         "final_lines": show.ledger_lines(ending) if _is_final(ending) else [],
-        "story": show.story(history, confirmed_at_once=_at_once(history)),
+        "story": show.story(history, found.instrument.zone, confirmed_at_once=_at_once(history)),
         "templates": show.reasons_to_reject() if "decide" in can else [],
         "finish": finish_form(found, ending, now) if "finish" in can else None,
     }
@@ -201,6 +201,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
             end=data["end"],
             reason=data["reason"],
             version=data["version"],
+            by_lab=scope.acts_for_lab(mine, found),
         )
         again = done.status == Status.REQUESTED
         text = _("Moved. The new time needs approval again.") if again else _("Moved to the new time.")

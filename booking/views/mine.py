@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET
 
@@ -15,6 +16,7 @@ from booking.queries import mine as own
 
 PER_PAGE = 25
 UPCOMING_PER_PAGE = 50
+MOST_UNLOGGED = 20
 
 
 @require_GET
@@ -22,12 +24,15 @@ UPCOMING_PER_PAGE = 50
 def mine(request: HttpRequest) -> HttpResponse:
     me = access(request)
     filters = own.Filters.read(request.GET)
-    found = Paginator(own.coming(me, filters), UPCOMING_PER_PAGE).get_page(request.GET.get("page"))
+    now = timezone.now()
+    unlogged = own.unlogged(me, filters, now)
+    found = Paginator(own.coming(me, filters, now), UPCOMING_PER_PAGE).get_page(request.GET.get("page"))
     rows = list(found.object_list)
     context = {
         "tab": "mine",
         "page_obj": found,
         "days": own.by_day(rows),
+        "unlogged": list(unlogged[:MOST_UNLOGGED]) if found.number == 1 else [],
         "whole": own.sees_whole(me),
         "who": filters.who,
         "show_person": filters.who == "all" and own.sees_whole(me),
@@ -51,9 +56,7 @@ def past(request: HttpRequest) -> HttpResponse:
         "who": filters.who,
         "show_person": filters.who == "all" and own.sees_whole(me),
         "filters": filters,
-        "statuses": [
-            (value, label) for value, label in Status.choices if value not in OCCUPYING or value == "confirmed"
-        ],
+        "statuses": [(value, label) for value, label in Status.choices if value not in OCCUPYING],
         "instruments": own.instruments_used(me),
     }
     return render(request, "booking/past.html", context)

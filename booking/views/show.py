@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,10 +67,17 @@ def lines(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "quantity": _quantity(line) if counted else "",
                 "unit_price": line["unit_price"] if counted else None,
                 "amount": line["amount"],
-                "why": line.get("why", ""),
+                "why": _why(line),
             }
         )
     return out
+
+
+def _why(line: Mapping[str, Any]) -> str:
+    """How a line came about; nothing where that only repeats its name and amount."""
+    why = str(line.get("why") or "")
+    rest = why.replace(str(line["description"]), "").replace(str(line["amount"]), "")
+    return why if re.search(r"\w", rest) else ""
 
 
 def ledger_lines(ending: Ending) -> list[dict[str, Any]]:
@@ -122,17 +130,29 @@ def price_rows(rows: Iterable[PublishedRow]) -> list[dict[str, Any]]:
 
 
 def offers(
-    refusals: Iterable[Refusal], length: timedelta, zone: ZoneInfo, works: Callable[[datetime], bool]
+    refusals: Iterable[Refusal],
+    start: datetime,
+    length: timedelta,
+    zone: ZoneInfo,
+    works: Callable[[datetime, datetime], bool],
 ) -> list[dict[str, Any]]:
     """Each refusal with the wall times that its button would fill in; a time that fails elsewhere gets none."""
     out = []
-    for refusal in refusals:
-        fix = refusal.fix if isinstance(refusal.fix, datetime) and works(refusal.fix) else None
+    for refusal in _meaningful(list(refusals)):
+        fix = refusal.fix
+        fix = fix if isinstance(fix, datetime) and works(fix, fix + length) else None
+        shorter = _longest(refusal)
+        shorter = shorter if shorter and works(start, start + shorter) else None
         out.append(
             {
                 "code": refusal.code,
                 "detail": refusal.detail,
-                "until": refusal.until,
+                # What is taken becomes free then; a rule's sentence that names its day is not repeated.
+                "until": refusal.until if refusal.code == "taken" else None,
+                "opens": refusal.until if refusal.code != "taken" and "from" not in refusal.params else None,
+                "shorter": shorter,
+                "same_start": wall(start, zone),
+                "shorter_end": wall(start + shorter, zone) if shorter else "",
                 "fix_text": refusal.fix_text,
                 "fix": fix,
                 "fix_start": wall(fix, zone) if fix else "",
@@ -140,6 +160,21 @@ def offers(
             }
         )
     return out
+
+
+def _meaningful(refusals: list[Refusal]) -> list[Refusal]:
+    """Of a start in the past, how long ago a rule closed says nothing."""
+    if not any(refusal.code == "past" for refusal in refusals):
+        return refusals
+    return [refusal for refusal in refusals if not {"to", "topic"} <= refusal.params.keys() or "from" in refusal.params]
+
+
+def _longest(refusal: Refusal) -> timedelta | None:
+    """What a rule allows at most, where it says so."""
+    most = refusal.params.get("max")
+    if refusal.code != "too_long" or not isinstance(most, (int, float)) or most < 1:
+        return None
+    return timedelta(minutes=int(most))
 
 
 def wall(at: datetime, zone: ZoneInfo) -> str:
@@ -167,18 +202,33 @@ def acts() -> dict[str, tuple[str, str]]:
     }
 
 
-def story(history: Iterable[Mapping[str, Any]], *, confirmed_at_once: bool) -> list[dict[str, Any]]:
+def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_once: bool) -> list[dict[str, Any]]:
     """The timeline's entries; who did it is “the system” where nobody did."""
     words = acts()
     out = []
+    time = ""
     for row in history:
+        after, detail = row["after"], row["reason"]
+        was, time = _times(after, zone, "was_start", "was_end") or time, _times(after, zone, "start", "end") or time
+        if row["action"] == "booking.reschedule" and time:
+            moved = f"{was} → {time}" if was else f"→ {time}"
+            detail = f"{moved} · {detail}" if detail else moved
         text, tone = words.get(row["action"], (row["action"], "off"))
         if row["action"] == "booking.request" and confirmed_at_once:
             text, tone = _("Booked"), "good"
         out.append(
-            {"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": row["reason"], "tone": tone}
+            {"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": detail, "tone": tone}
         )
     return out
+
+
+def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> str:
+    """``2026-03-05 09:00–12:00`` of two instants that an audit row holds; empty where it holds none."""
+    try:
+        start, end = (datetime.fromisoformat(str(after[name])).astimezone(zone) for name in (first, last))
+    except (KeyError, ValueError):
+        return ""
+    return f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}" if start.date() == end.date() else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}"
 
 
 def reasons_to_reject() -> list[str]:

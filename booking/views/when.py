@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.auth import access, current_organisation
 from booking.actions.requesting import hold_until, quote_out
@@ -53,7 +54,7 @@ def choose(terms: pages.Terms, mode: str, chosen: dict[str, Any]) -> dict[str, A
         "next_day": next((each.day for each in days if each.can_be_booked and each.day > day), None),
         "hours": free.clock_range(times),
         "banded": bool(grid.bands),
-        "unknown_years": free.unknown_years(days[0].day, days[-1].day + timedelta(days=60)),
+        "unknown_years": free.unknown_years_ahead(judge, days[0].day, day),
     }
 
 
@@ -114,21 +115,33 @@ def _unready(form: TimesForm) -> dict[str, Any]:
     if not (form.data.get("start") and form.data.get("end")):
         return {"empty": True}
     if not form.is_valid():
-        return {"errors": [error for errors in form.errors.values() for error in errors], "which": form.which}
+        return {"errors": _problems(form), "which": form.which}
     return {}
+
+
+def _problems(form: TimesForm) -> list[str]:
+    """What is wrong, each once; “give a date” says of which field."""
+    out: list[str] = []
+    for name, errors in form.errors.as_data().items():
+        for error in errors:
+            label = form.fields[name].label if name in form.fields and error.code in ("invalid", "required") else ""
+            for message in error.messages:
+                text = _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
+                out += [] if text in out else [text]
+    return out
 
 
 def _shown(
     wish: Wish, assessed: Assessment, form: TimesForm, now: datetime, asking: Callable[[Wish], Assessment]
 ) -> dict[str, Any]:
     zone, length = wish.instrument.zone, wish.end - wish.start
-    known: dict[datetime, bool] = {}
+    known: dict[tuple[datetime, datetime], bool] = {}
 
-    def works(fix: datetime) -> bool:
+    def works(start: datetime, end: datetime) -> bool:
         """A rule's suggestion knows nothing of opening hours and of what is taken."""
-        if fix not in known:
-            known[fix] = asking(wish.at(fix, fix + length)).bookable
-        return known[fix]
+        if (start, end) not in known:
+            known[start, end] = asking(wish.at(start, end)).bookable
+        return known[start, end]
 
     first, last = wish.start.astimezone(zone).date(), wish.end.astimezone(zone).date()
     return {
@@ -136,9 +149,9 @@ def _shown(
         "end": wish.end,
         "which": form.which,
         "assessed": assessed,
-        "refusals": show.offers(assessed.refusals, length, zone, works),
+        "refusals": show.offers(assessed.refusals, wish.start, length, zone, works),
         "roles": show.roles_words(assessed.approval.roles),
-        "held_until": hold_until(wish, assessed, now) if assessed.approval.roles else None,
+        "held_until": hold_until(wish, assessed, now, now=now) if assessed.approval.roles else None,
         "lines": show.lines(quote_out(assessed.quote)),
         "unknown_years": free.unknown_years(first, last),
     }

@@ -18,7 +18,7 @@ def lock_instruments(pks: Iterable[int]) -> dict[int, Instrument]:
     """Lock the rows, always in the order of their ids; on SQLite the write transaction is the lock."""
     rows = Instrument.objects.filter(pk__in=set(pks)).order_by("pk").select_related("institution")
     if settings.BOOKING_GUARDS:
-        rows = rows.select_for_update(of=("self",))
+        rows = rows.select_for_update(of=("self",), no_key=True)
     return {row.pk: row for row in rows}
 
 
@@ -68,12 +68,6 @@ def relabel(*, occupancy: Occupancy, kind: str) -> None:
 def vacate(*, occupancy_ids: Collection[int]) -> None:
     """Give the time back."""
     Occupancy.objects.filter(pk__in=list(occupancy_ids)).delete()
-
-
-def shorten(*, occupancy: Occupancy, end: datetime) -> None:
-    """Give back what lies after ``end`` (cleaning included by the caller); never makes it longer."""
-    if occupancy.start < end < occupancy.end:
-        Occupancy.objects.filter(pk=occupancy.pk).update(end=end)
 
 
 def occupy_every_unit(*, outage: Outage) -> None:

@@ -22,7 +22,8 @@ from instruments.pricing.wording import terminating
 class PublishedRow:
     """``price`` in the currency of the list or, with the unit ``percent``, in percent; None: see ``note``.
 
-    ``unit`` is a stable word (see `units`), empty where there is no price.
+    ``unit`` is a stable word (see `units`), empty where there is no price. ``audience`` is for programs:
+    ``audiences`` joined by ", ".
     """
 
     code: str
@@ -31,6 +32,7 @@ class PublishedRow:
     price: Decimal | None
     unit: str
     note: str
+    audiences: tuple[str, ...] = ()
 
 
 def published_table(price_list: PriceList, audience_labels: Mapping[str, str]) -> list[PublishedRow]:
@@ -54,7 +56,7 @@ def _rows(
     labels: Mapping[str, str],
 ) -> list[PublishedRow]:
     """Empty if a rate is not a plain number, or the rule depends on more than its own record."""
-    if rule.kind == "limit" or rule.scope is not None or rule.as_if or rule.pick is not None:
+    if rule.kind == "limit" or rule.scope is not None or rule.pick is not None:
         return []
     everything = Row(Condition(), None, (), ())
     found: list[PublishedRow] = []
@@ -63,19 +65,37 @@ def _rows(
         prices = _prices(rate, tiers)
         if prices is None:
             return []
-        parts = [*rule.when.parts, *row.when.parts]
+        parts = [*_wider(rule.when.parts, row.when.parts), *row.when.parts]
         if is_impossible(Condition(tuple(parts))):
             continue
-        notes = [*_conditions(parts, price_list, labels), *_adjustments(factors, price_list, labels)]
-        notes += [_mentioned(rule.on, price_list)] if rule.kind == "percent" else []
+        conditions = _conditions(parts, price_list, labels)
+        if rule.as_if and not tiers and not factors and rate is not None:
+            notes = [_fee(rule, prices[0][0], conditions, price_list, labels)]
+        else:
+            notes = [*conditions, *_adjustments(factors, price_list, labels)]
+            notes += [_mentioned(rule.on, price_list)] if rule.kind == "percent" else []
+            notes += [phrases.as_if(rule.as_if, labels)] if rule.as_if else []
         notes += [_("for all units at the tier reached")] if tiers and rule.mode == "all" else []
         for price, start in prices:
             texts = [*([start] if start else []), *notes]
             unit = (
                 unit_of_term(factors[0], price_list) if factors and rule.kind == "price" else unit_of(rule, price_list)
             )
-            found.append(PublishedRow(rule.code, rule.name, _audience(parts, labels), price, unit, "; ".join(texts)))
+            audiences = _audiences(parts, labels)
+            row = PublishedRow(rule.code, rule.name, ", ".join(audiences), price, unit, phrases.clauses(texts), audiences)
+            found.append(row)
     return found
+
+
+def _wider(parts: Sequence[Part], narrower: Sequence[Part]) -> list[Part]:
+    """Those of the rule's parts that a row does not say again more closely."""
+    said = [part for part in narrower if isinstance(part, Comparison) and part.op == "="]
+
+    def again(part: Part) -> bool:
+        same = (each for each in said if isinstance(part, Comparison) and part.op == "=" and each.ref == part.ref)
+        return any(set(each.values) <= set(part.values) for each in same if isinstance(part, Comparison))
+
+    return [part for part in parts if not again(part)]
 
 
 def _prices(rate: Term | None, tiers: Sequence[Tier]) -> list[tuple[Decimal, str]] | None:
@@ -100,14 +120,14 @@ def _is_audience(part: Part) -> bool:
     return isinstance(part, Comparison) and part.op == "=" and part.ref == Ref("fact", "audience")
 
 
-def _audience(parts: Sequence[Part], labels: Mapping[str, str]) -> str:
-    names = [
+def _audiences(parts: Sequence[Part], labels: Mapping[str, str]) -> tuple[str, ...]:
+    names = tuple(
         phrases.value("audience", value, labels)
         for part in parts
         if isinstance(part, Comparison) and _is_audience(part)
         for value in part.values
-    ]
-    return ", ".join(names) or _("everyone")
+    )
+    return names or (_("everyone"),)
 
 
 def _conditions(parts: Sequence[Part], price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
@@ -127,6 +147,22 @@ def _adjustments(factors: Sequence[Term], price_list: PriceList, labels: Mapping
             texts.append(phrases.quantity(named, price_list, labels))
     texts += [f"× {phrases.term(factor, price_list, labels)}" for factor in factors[1:]]
     return texts
+
+
+def _fee(
+    rule: Rule, percent: Decimal, conditions: Sequence[str], price_list: PriceList, labels: Mapping[str, str]
+) -> str:
+    """“Cancelled less than 24 h before: 50 % of Machine time”; that it counts as used goes without saying."""
+    known = {one.code: one.name for one in price_list.rules}
+    values = {
+        "percent": _("%(number)s %%") % {"number": percent},
+        "codes": phrases.codes(rule.on, known),
+        "condition": phrases.clauses(conditions),
+    }
+    text = (_("%(condition)s: %(percent)s of %(codes)s") if conditions else _("%(percent)s of %(codes)s")) % values
+    if rule.as_if != (("event", "use"),):
+        text = phrases.listed([text, phrases.as_if(rule.as_if, labels)])
+    return text[:1].upper() + text[1:]
 
 
 def _mentioned(names: Sequence[str], price_list: PriceList) -> str:

@@ -89,9 +89,9 @@ def test_check_writes_nothing_and_names_every_reason(lab: Any, engineer: Any) ->
     assert answer["bookable"] is False
     assert [r["code"] for r in answer["refusals"]] == ["taken"]
     assert [a["start"] for a in answer["alternatives"]] == [
-        "2026-12-01T04:00:00+00:00",
-        "2026-11-30T09:00:00+00:00",
-        "2026-12-02T00:00:00+00:00",
+        "2026-12-01T12:00:00+08:00",
+        "2026-11-30T17:00:00+08:00",
+        "2026-12-02T08:00:00+08:00",
     ]
     assert Booking.objects.count() == 1
 
