@@ -98,9 +98,17 @@ class Supervisor:
         return 0
 
     def stop(self) -> None:
-        """End every group: first by request, after a grace by force. Also what has left its parent behind."""
-        self._signal_groups(signal.SIGTERM)
+        """End everything: first the leaders, who end their own children; then what they left; then by force.
+
+        The queue's cluster hangs when its workers are told to end at the same time as itself.
+        """
+        for process in self._processes:
+            process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < deadline and any(process.poll() is None for process in self._processes):
+            time.sleep(0.05)
+        self._signal_groups(signal.SIGTERM)
+        deadline = time.monotonic() + min(GRACE_SECONDS, 3)
         while time.monotonic() < deadline and self._living_groups():
             time.sleep(0.05)
         self._signal_groups(signal.SIGKILL)

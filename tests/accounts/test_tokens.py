@@ -105,6 +105,25 @@ def test_a_token_needs_no_csrf_but_a_session_does(db: None) -> None:
     assert browser.post("/api/v1/bookings", {}, content_type="application/json").status_code == 403
 
 
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Basic eDp5"}])
+def test_without_a_credential_a_write_is_401_not_a_csrf_failure(headers: dict[str, str], db: None) -> None:
+    client = Client(enforce_csrf_checks=True, headers=headers)
+
+    response = client.post("/api/v1/bookings", {}, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (401, "unauthenticated")
+
+
+def test_a_session_without_csrf_token_says_so(db: None) -> None:
+    browser = Client(enforce_csrf_checks=True, headers={"authorization": "Bearer wrong"})
+    browser.force_login(make_user())
+
+    response = browser.post("/api/v1/bookings", {}, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (403, "csrf")
+    assert response["Content-Type"] == "application/problem+json"
+
+
 def test_use_is_noted(db: None) -> None:
     secret = token_of(make_user())
 

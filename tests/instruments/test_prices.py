@@ -13,8 +13,10 @@ from time_machine import travel
 
 from backend.audit.models import Entry
 from backend.core.errors import Invalid, Refused
+from backend.web.seed.prices import price_document
 from instruments.actions.prices import begin_versions, checked, save_price_list, starting_prices
-from instruments.forms.prices import PriceDocumentForm, PricePresetForm, preset_values
+from instruments.forms.preset import preset_values
+from instruments.forms.prices import PriceDocumentForm, PricePresetForm
 from instruments.models import Instrument, PriceList
 from tests.factories import SIMPLE_PRICES, at, make_instrument, make_manager, make_price_list
 
@@ -212,7 +214,7 @@ def test_preset_of_a_sample_instrument_has_no_hours() -> None:
     form = preset(["sample"], **{"sample-enterprise": "80"})
 
     assert form.is_valid(), form.errors
-    assert [rule["code"] for rule in checked(form.document("CNY"))["rules"]] == ["samples"]
+    assert [rule["code"] for rule in checked(form.document("CNY"))["rules"]] == ["sample"]
     assert "clock" not in form.fields
 
 
@@ -235,7 +237,7 @@ def test_preset_refuses_what_is_wrong(modes: list[str], values: dict[str, str]) 
     assert not preset(modes, **values).is_valid()
 
 
-PRESET = {**PER_HOUR, "code": "time_self", "qty": [{"of": "booked"}], "rows": rows(internal=1)}
+PRESET = {**PER_HOUR, "qty": [{"of": "booked"}], "rows": rows(internal=1)}
 
 
 @pytest.mark.parametrize(
@@ -253,6 +255,73 @@ PRESET = {**PER_HOUR, "code": "time_self", "qty": [{"of": "booked"}], "rows": ro
 )
 def test_preset_does_not_claim_what_it_cannot_say(document: dict[str, Any]) -> None:
     assert preset_values(document) is None
+
+
+DEMO = Instrument(category_id="0101", mode_self=True, mode_operator=True, mode_sample=True)
+
+
+@pytest.mark.parametrize("modes", [["self"], ["operator"], ["sample"], ["self", "operator", "sample"]])
+def test_preset_reads_the_price_list_of_the_demo_and_writes_it_back(modes: list[str]) -> None:
+    demo = Instrument(category_id="0101", **{f"mode_{mode}": True for mode in modes})
+    document = price_document(demo, 2026)
+    known = preset_values(document)
+    assert known is not None
+
+    form = PricePresetForm(sent(known), modes=modes, base=document)
+
+    assert form.is_valid(), form.errors
+    assert form.document("CNY") == document
+
+
+def test_preset_changes_what_is_asked_and_keeps_the_rest() -> None:
+    extra = {"code": "argon", "name": "氩气", "kind": "price", "when": {"event": "use"}, "rate": 15}
+    document = price_document(DEMO, 2026)
+    document["rules"].insert(1, extra)
+    document["bands"] = {"night": [{"from": "22:00", "to": "06:00"}]}
+    known = preset_values(document) or {}
+
+    # The instrument takes no samples any more, and cancelling late is free.
+    values = {**known, "self-enterprise": "333", "late_percent": None, "late_hours": None}
+    form = PricePresetForm(sent(values), modes=["self", "operator"], base=document)
+
+    assert form.is_valid(), form.errors
+    made = checked(form.document("CNY"))
+    assert form.kept == ["氩气"]
+    assert [rule["code"] for rule in made["rules"]] == ["setup", "argon", "time", "sample"]
+    assert made["bands"] == document["bands"]
+    assert made["tables"]["sample"] == document["tables"]["sample"]
+    assert {"when": {"mode": "self", "audience": "enterprise"}, "rate": 333} in made["tables"]["hour"]
+
+
+def test_preset_names_late_cancellation_by_its_hours() -> None:
+    document = price_document(DEMO, 2026)
+    values = {**(preset_values(document) or {}), "late_hours": "48"}
+
+    form = PricePresetForm(sent(values), modes=["self", "operator"], base=document)
+
+    assert form.is_valid(), form.errors
+    late = next(rule for rule in form.document("CNY")["rules"] if rule["code"] == "late_cancel")
+    assert (late["when"]["notice"], "48" in late["name"]) == ({"<": 48}, True)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"late_percent": "50"}, "late_hours"),
+        ({"late_hours": "24"}, "late_percent"),
+        ({"more-enterprise": "5"}, "more_from"),
+        ({"more-internal": "5", "more_from": "10"}, "sample-internal"),
+    ],
+)
+def test_preset_wants_both_halves(values: dict[str, str], field: str) -> None:
+    form = preset(["self", "sample"], **{"self-enterprise": "10", "sample-enterprise": "8"}, **values)
+
+    assert not form.is_valid()
+    assert list(form.errors) == [field]
+
+
+def sent(values: dict[str, Any]) -> dict[str, Any]:
+    return {"valid_from": "2026-12-01", **{name: value for name, value in values.items() if value is not None}}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 100_000])

@@ -30,6 +30,7 @@ class World:
         self.customer: Organisation = make_enterprise()
         self.finance: User = make_member(self.institution, Role.FINANCE)
         self.admin: User = make_member(self.customer, Role.ADMIN)
+        self.payer: User = make_member(self.customer, Role.FINANCE)
         self.member: User = make_member(self.customer)
         TaxRate.objects.create(name="Services", percent=Decimal(6), valid_from=date(2020, 1, 1))
 
@@ -189,15 +190,16 @@ def test_only_finance_drafts(world: World) -> None:
     assert codes == [404, 404, 404, 403, 404]
 
 
-def test_an_issued_invoice_is_for_finance_and_the_customers_people(world: World) -> None:
+def test_an_issued_invoice_is_for_finance_and_the_customers_administrators(world: World) -> None:
     invoice = world.issued()
 
     def codes(path: str) -> list[int]:
-        people = (world.finance, world.admin, world.member, *world.strangers())
+        people = (world.finance, world.admin, world.payer, world.member, *world.strangers())
         return [ApiClient(who).get_api(path).status_code for who in people]
 
-    assert codes(f"/invoices/{invoice.pk}") == [200, 200, 200, 404, 404, 404, 404]
-    assert codes(f"/invoices/{invoice.pk}/pdf") == [200, 200, 200, 404, 404, 404, 404]
+    assert codes(f"/invoices/{invoice.pk}") == [200, 200, 200, 404, 404, 404, 404, 404]
+    assert codes(f"/invoices/{invoice.pk}/pdf") == [200, 200, 200, 404, 404, 404, 404, 404]
+    assert [ApiClient(who).get_api("/invoices").json()["count"] for who in (world.payer, world.member)] == [1, 0]
 
 
 def test_a_draft_is_for_finance_alone(world: World) -> None:
@@ -297,7 +299,7 @@ def test_invoices_are_filtered(world: World) -> None:
 def test_the_pdf_is_downloaded_as_it_was_stored(world: World) -> None:
     invoice = world.issued()
 
-    response = ApiClient(world.member).get_api(f"/invoices/{invoice.pk}/pdf")
+    response = ApiClient(world.payer).get_api(f"/invoices/{invoice.pk}/pdf")
 
     assert response.content.startswith(b"%PDF-")
     assert response.headers["Content-Type"] == "application/pdf"
@@ -366,7 +368,7 @@ def test_lines_are_exported(world: World) -> None:
 def test_exports_hold_only_what_one_may_see(world: World) -> None:
     invoice = world.issued()
 
-    for who in world.strangers():
+    for who in (world.member, *world.strangers()):
         for name in ("invoices", "invoice-lines"):
             content = _content(ApiClient(who).get_api(f"/exports/{name}.csv", institution=world.institution.pk))
             assert invoice.number.encode() not in content

@@ -211,6 +211,29 @@ def test_every_act_is_in_the_institutions_chain() -> None:
     assert list(faults(organisation_id=institution.pk)) == []
 
 
+def test_who_acts_is_noted_though_another_uses() -> None:
+    """A lab that books, verifies or cancels for a customer is the actor; without ``by_id`` the user or nobody is."""
+    customer = make_enterprise()
+    institution, user, lab = make_institution(), make_member(customer), make_member(customer)
+    known = {"institution": institution, "user": user}
+    kept, dropped = (make_charge(customer, final=False, by_id=lab.pk, **known) for _ in range(2))
+    reserve_again(kept, make_line("70.00"), by_id=lab.pk)
+    finalise_charges(**source(kept), lines=[make_line()], differences=[], by_id=lab.pk)
+    release_charges(**source(kept), lines=[make_line("5.00")], by_id=lab.pk)
+    release_charges(**source(dropped), by_id=lab.pk)
+    make_charge(customer, **known)
+
+    entries = Entry.objects.filter(organisation=institution).order_by("sequence")
+
+    assert [(entry.action, entry.actor_id) for entry in entries] == [
+        *[("charge.reserved", lab.pk)] * 3,
+        *[("charge.finalised", lab.pk)] * 2,
+        ("charge.released", lab.pk),
+        ("charge.reserved", user.pk),
+        ("charge.finalised", None),
+    ]
+
+
 @pytest.mark.parametrize("change", [{"amount": Decimal(1)}, {"why": "x"}, {"name": "x"}, {"corrects_id": 1}])
 def test_the_database_refuses_to_change_a_line(change: dict[str, Any]) -> None:
     line = make_charge().lines.get(stage=Stage.FINAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,10 +15,11 @@ from django.utils import timezone
 from backend.accounts.models import Organisation, Role, User
 from backend.audit.actions import faults
 from backend.audit.models import Entry
-from backend.core.errors import Invalid, NotFound, Refused
+from backend.core.errors import Busy, Invalid, NotFound, Refused
 from backend.outbox.actions import render
 from backend.outbox.models import Message
-from invoices import rules
+from invoices import queries, rules
+from invoices.actions import invoices as actions
 from invoices.actions.charges import finalise_charges
 from invoices.actions.invoices import delete_draft, draft_invoice, issue_invoice, write_fapiao_number
 from invoices.models import Charge, ChargeState, Counter, Invoice, InvoiceLine, InvoiceStatus, Stage, TaxRate
@@ -83,6 +85,40 @@ def test_drafting_again_adds_to_the_draft(ledger: Ledger) -> None:
     assert first == again == idle
     assert first.charges.count() == 2
     assert Entry.objects.filter(action="invoice.drafted").count() == 2
+
+
+@pytest.mark.parametrize("meanwhile", [issue_invoice, delete_draft])
+def test_a_draft_that_was_issued_or_deleted_meanwhile_gets_no_charges(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[..., object]
+) -> None:
+    first = ledger.charge()
+    standing = ledger.draft()
+    second = ledger.charge()
+    lock, others = actions._lock_invoice, [meanwhile]
+
+    def come_late(pk: int, **options: bool) -> Invoice:
+        while others:
+            others.pop()(invoice=standing, by=ledger.finance)
+        return lock(pk, **options)
+
+    monkeypatch.setattr(actions, "_lock_invoice", come_late)
+    draft = ledger.draft()
+
+    assert (draft == standing, draft.status) == (False, InvoiceStatus.DRAFT)
+    assert set(draft.charges.all()) == ({second} if meanwhile is issue_invoice else {first, second})
+
+
+def test_a_draft_that_is_never_to_be_had_is_busy(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.charge()
+
+    def gone(pk: int, **options: bool) -> Invoice:
+        raise NotFound
+
+    monkeypatch.setattr(actions, "_lock_invoice", gone)
+    with pytest.raises(Busy):
+        ledger.draft()
+
+    assert not Invoice.objects.exists()
 
 
 def test_a_draft_needs_something_to_invoice(ledger: Ledger) -> None:
@@ -152,6 +188,28 @@ def test_the_year_is_that_of_the_institutions_clock(ledger: Ledger) -> None:
         invoice = ledger.issue()
 
     assert invoice.number == "JS-kx-2027-000001"
+
+
+def test_a_draft_is_dated_and_taxed_by_the_institutions_clock(ledger: Ledger) -> None:
+    """At 16:30 UTC it is 2027 in Shanghai but not in New York, whatever the site's zone is."""
+    TaxRate.objects.create(name="New", percent=Decimal(13), valid_from=date(2027, 1, 1))
+    west = make_institution(code="ny", timezone="America/New_York")
+    for institution in (ledger.institution, west):
+        make_charge(ledger.customer, make_line("113.00"), institution=institution)
+        by = make_member(institution, Role.FINANCE)
+        draft_invoice(institution_id=institution.pk, customer_id=ledger.customer.pk, period="2026-12", by=by)
+    drafts = queries.invoice_list(Invoice.objects.order_by("pk"))
+
+    with time_machine.travel("2026-12-31T16:30:00Z", tick=False), timezone.override("UTC"):
+        shown = queries.show(list(drafts))
+        papers = [queries.document_of(draft) for draft in drafts]
+        issued = [issue_invoice(invoice=draft, by=by) for draft in drafts]
+
+    assert [row.tax for row in shown] == [Decimal("13.00"), Decimal("6.40")]
+    assert [paper["issue_date"] for paper in papers] == ["2027-01-01", "2026-12-31"]
+    for row, paper, invoice in zip(shown, papers, issued, strict=True):
+        assert invoice.tax == row.tax == Decimal(paper["tax_amount"])
+        assert invoice.snapshot["issue_date"] == paper["issue_date"]
 
 
 def test_later_changes_of_the_parties_do_not_show(ledger: Ledger) -> None:
@@ -410,6 +468,8 @@ def test_the_database_refuses_to_change_an_issued_invoice(ledger: Ledger, field:
 def test_the_database_refuses_to_change_or_delete_what_was_issued(ledger: Ledger) -> None:
     charge = ledger.charge()
     invoice = ledger.issue()
+    ledger.charge()
+    draft = ledger.draft()
 
     refused = [
         lambda: Invoice.objects.filter(pk=invoice.pk)._raw_delete("default"),
@@ -417,6 +477,9 @@ def test_the_database_refuses_to_change_or_delete_what_was_issued(ledger: Ledger
         lambda: InvoiceLine.objects.filter(invoice=invoice).update(amount=1),
         lambda: InvoiceLine.objects.filter(invoice=invoice).update(subject="x"),
         lambda: Charge.objects.filter(pk=charge.pk).update(total=1),
+        lambda: Charge.objects.filter(pk=charge.pk).update(invoice=None),
+        lambda: Charge.objects.filter(pk=charge.pk).update(invoice=draft),
+        lambda: Charge.objects.filter(pk=charge.pk).update(state=ChargeState.FINAL),
         lambda: Charge.objects.filter(pk=charge.pk)._raw_delete("default"),
     ]
 

@@ -3,48 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import date
-from typing import Any
+from functools import partial
 
 import pytest
-from django.db import connection
 
-from backend.accounts.models import Role, User
+from backend.accounts.models import Organisation, Role, User
 from backend.audit.actions import faults
-from backend.core.errors import Refused
 from invoices.actions import invoices as actions
 from invoices.actions.charges import finalise_charges, reserve_charges
 from invoices.actions.invoices import draft_invoice, issue_invoice
-from invoices.models import Charge, ChargeState, Counter, Invoice, InvoiceLine
+from invoices.models import Charge, ChargeState, Counter, Invoice, InvoiceLine, InvoiceStatus
 from tests.factories import DAY, make_charge, make_enterprise, make_institution, make_line, make_member
+from tests.parallel import at_once
 
 pytestmark = [pytest.mark.parallel, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("committed")]
 
 N = 20
-
-
-def at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
-    """Run all jobs at the same moment; results or exceptions in their order."""
-    gate = threading.Barrier(len(jobs))
-    results: list[Any] = [None] * len(jobs)
-
-    def run(index: int, job: Callable[[], Any]) -> None:
-        try:
-            connection.ensure_connection()
-            gate.wait(30)
-            results[index] = job()
-        except Exception as error:
-            results[index] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(index, job)) for index, job in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(90)
-    return results
+ROUNDS = 25
 
 
 def make_drafts(n: int) -> tuple[list[Invoice], User]:
@@ -65,9 +41,9 @@ def sequences() -> list[int | None]:
 def test_parallel_issues_get_the_numbers_1_to_n() -> None:
     drafts, by = make_drafts(N)
 
-    results = at_once([lambda draft=draft: issue_invoice(invoice=draft, by=by) for draft in drafts])
+    outcome = at_once([lambda draft=draft: issue_invoice(invoice=draft, by=by) for draft in drafts])
 
-    assert [result for result in results if isinstance(result, Exception)] == []
+    assert outcome.errors == []
     assert sequences() == list(range(1, N + 1))
     assert Counter.objects.get().last == N
     assert InvoiceLine.objects.count() == N
@@ -86,9 +62,9 @@ def test_without_the_counters_lock_the_numbers_collide(monkeypatch: pytest.Monke
         all_have_read.wait(30)
         return issue_invoice(invoice=draft, by=by)
 
-    results = at_once([lambda draft=draft: issue(draft) for draft in drafts])
+    outcome = at_once([lambda draft=draft: issue(draft) for draft in drafts])
 
-    assert [result for result in results if isinstance(result, Exception)] != []
+    assert outcome.errors != []
     assert sequences() != list(range(1, 9))
 
 
@@ -103,20 +79,20 @@ def test_rolled_back_issues_leave_no_gap_among_parallel_ones(monkeypatch: pytest
         tell(invoice)
 
     monkeypatch.setattr(actions, "_tell_customer", fail_for_some)
-    results = at_once([lambda draft=draft: issue_invoice(invoice=draft, by=by) for draft in drafts])
+    outcome = at_once([lambda draft=draft: issue_invoice(invoice=draft, by=by) for draft in drafts])
 
-    assert sum(isinstance(result, RuntimeError) for result in results) == len(failing)
-    assert sum(isinstance(result, Invoice) for result in results) == N - len(failing)
+    assert outcome.error_counts() == {"RuntimeError": len(failing)}
+    assert len(outcome.results) == N - len(failing)
     assert sequences() == list(range(1, N - len(failing) + 1))
 
 
 def test_one_draft_is_issued_once() -> None:
     [draft], by = make_drafts(1)
 
-    results = at_once([lambda: issue_invoice(invoice=draft, by=by)] * 10)
+    outcome = at_once([lambda: issue_invoice(invoice=draft, by=by)] * 10)
 
-    assert sum(isinstance(result, Invoice) for result in results) == 1
-    assert sum(isinstance(result, Refused) for result in results) == 9
+    assert len(outcome.results) == 1
+    assert outcome.error_counts() == {"Refused": 9}
     assert (sequences(), InvoiceLine.objects.count()) == ([1], 1)
 
 
@@ -129,11 +105,47 @@ def test_parallel_drafts_collect_each_charge_once() -> None:
     def draft() -> Invoice:
         return draft_invoice(institution_id=institution.pk, customer_id=customer.pk, period="2026-12", by=by)
 
-    results = at_once([draft] * 8)
+    outcome = at_once([draft] * 8)
 
-    assert [result for result in results if isinstance(result, Exception)] == []
+    assert outcome.errors == []
     assert Invoice.objects.count() == 1
     assert Invoice.objects.get().charges.count() == 5
+
+
+def test_what_is_drafted_while_its_draft_is_issued_is_still_billed() -> None:
+    """Each round issues a draft while two others want to add a new charge to it: no charge gets lost between."""
+    institution = make_institution(code="kx")
+    by = make_member(institution, Role.FINANCE)
+
+    def draft(customer: Organisation) -> Invoice:
+        return draft_invoice(institution_id=institution.pk, customer_id=customer.pk, period="2026-12", by=by)
+
+    for _round in range(ROUNDS):
+        customer = make_enterprise()
+        make_charge(customer, institution=institution)
+        standing = draft(customer)
+        for _ in range(3):
+            make_charge(customer, institution=institution)
+
+        outcome = at_once(
+            [partial(issue_invoice, invoice=standing, by=by), partial(draft, customer), partial(draft, customer)]
+        )
+
+        # A drafter who comes after another has taken everything has nothing left.
+        assert set(outcome.error_counts()) <= {"Refused"}, outcome.errors
+        for charge in Charge.objects.filter(customer=customer).select_related("invoice"):
+            printed = InvoiceLine.objects.filter(charge_line__charge=charge)
+            if charge.state == ChargeState.INVOICED:
+                assert [line.invoice for line in printed] == [charge.invoice]
+            else:
+                assert not printed.exists()
+                assert charge.invoice is None or charge.invoice.status == InvoiceStatus.DRAFT
+        if Charge.objects.filter(customer=customer, state=ChargeState.FINAL).exists():
+            issue_invoice(invoice=draft(customer), by=by)
+        assert sorted(InvoiceLine.objects.values_list("charge_line__charge").filter(invoice__customer=customer)) == (
+            sorted(Charge.objects.filter(customer=customer).values_list("pk"))
+        )
+    assert list(faults()) == []
 
 
 def test_a_use_corrected_while_it_is_issued_is_either_in_or_refused() -> None:
@@ -145,12 +157,12 @@ def test_a_use_corrected_while_it_is_issued_is_either_in_or_refused() -> None:
             source=charge.source, source_uid=charge.source_uid, lines=[make_line("90.00")], differences=["Shorter."]
         )
 
-    results = at_once(
+    outcome = at_once(
         [lambda draft=draft: issue_invoice(invoice=draft, by=by) for draft in drafts]
         + [lambda charge=charge: correct(charge) for charge in charges]
     )
 
-    assert all(isinstance(result, Invoice | Charge | Refused) for result in results), results
+    assert set(outcome.error_counts()) <= {"Refused"}, outcome.errors
     for invoice in Invoice.objects.all():
         charge = invoice.charges.get()
         assert charge.state == ChargeState.INVOICED
@@ -177,9 +189,9 @@ def test_one_source_is_reserved_once() -> None:
             lines=[make_line()],
         )
 
-    results = at_once([reserve] * 8)
+    outcome = at_once([reserve] * 8)
 
-    assert [result for result in results if isinstance(result, Exception)] == []
+    assert outcome.errors == []
     charge = Charge.objects.get(source_uid=uid)
     assert charge.lines.count() == 1
     assert charge.service_date == date(2026, 12, 1)

@@ -119,7 +119,7 @@ def test_those_without_a_ledger_are_led_to_their_money(world: World) -> None:
 def test_the_invoice_page_shows_paper_lines_and_why(world: World) -> None:
     invoice = world.issued()
 
-    page = html(browser(world.member).get(f"/invoices/{invoice.pk}/"))
+    page = html(browser(world.payer).get(f"/invoices/{invoice.pk}/"))
 
     for text in (
         "JS-kx-2026-000001",
@@ -177,13 +177,13 @@ def test_the_fapiao_number_is_noted(world: World) -> None:
 
     assert wrong.status_code == 422
     assert right["HX-Redirect"] == f"/invoices/{invoice.pk}/"
-    assert "26152000000012345678" in html(browser(world.member).get(f"/invoices/{invoice.pk}/"))
+    assert "26152000000012345678" in html(browser(world.admin).get(f"/invoices/{invoice.pk}/"))
 
 
 def test_lines_are_downloaded(world: World) -> None:
     invoice = world.issued()
 
-    response = browser(world.member).get(f"/invoices/{invoice.pk}/lines.csv")
+    response = browser(world.payer).get(f"/invoices/{invoice.pk}/lines.csv")
 
     assert 'filename="JS-kx-2026-000001.csv"' in response["Content-Disposition"]
     assert "机时费" in b"".join(response.streaming_content).decode()
@@ -236,6 +236,31 @@ def test_the_money_page_shows_charges_as_they_arise(world: World) -> None:
     assert "¥30.00" not in member
 
 
+def test_the_money_page_of_a_plain_member_has_charges_but_no_invoices(world: World) -> None:
+    invoice = world.issued("2026-12")
+
+    page = html(browser(world.member).get("/money/"))
+    payer = html(browser(world.payer).get("/money/"))
+
+    assert f"· {invoice.number}" in page
+    assert "¥100.00" in page
+    for text in ('href="/invoices/', "Open invoices", "Overdue", 'id="invoices"'):
+        assert text not in page
+        assert text in payer
+
+
+def test_a_plain_member_is_led_from_the_invoices_to_their_money(world: World) -> None:
+    invoice = world.issued()
+    client = browser(world.member)
+
+    response = client.get("/invoices/")
+    exported = b"".join(client.get("/invoices/export/lines.csv").streaming_content).decode()
+
+    assert (response.status_code, response.headers["Location"]) == (302, "/money/")
+    assert invoice.number not in exported
+    assert browser(make_user()).get("/invoices/").status_code == 200
+
+
 def test_the_money_page_is_for_people_of_an_organisation() -> None:
     assert browser(make_user()).get("/money/").status_code == 404
 
@@ -248,7 +273,7 @@ POSTS = ["issue/", "delete/", "fapiao/"]
 def test_strangers_find_nothing(world: World, path: str) -> None:
     invoice = world.issued()
 
-    for who in world.strangers():
+    for who in (world.member, *world.strangers()):
         client = browser(who)
         address = f"/invoices/{invoice.pk}/{path}"
         response = client.post(address) if path in POSTS else client.get(address)

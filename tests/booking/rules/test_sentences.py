@@ -27,7 +27,7 @@ def sentence_of(rule: dict[str, Any], **settings: Any) -> str:
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        ({"kind": "length", "min": 30, "max": 180, "step": 15}, "At least 30 minutes, at most 180 minutes, in steps of 15 minutes."),
+        ({"kind": "length", "min": 30, "max": 180, "step": 15}, "At least 30 minutes, at most 3 hours, in steps of 15 minutes."),
         ({"kind": "length", "max": 90, "part": "peak"}, f"At most 90 minutes in {PEAK}."),
         ({"kind": "length", "max": {"base": 30, "fact": "group.size", "times": 7.5, "round": "up", "cap": 99}}, "At most 30 + 7.5 × group.size, rounded, at most 99 minutes."),
         ({"kind": "length", "max": {"fact": "group.size"}}, "At most group.size minutes."),
@@ -36,6 +36,10 @@ def sentence_of(rule: dict[str, Any], **settings: Any) -> str:
         ({"kind": "deadline", "earliest": "start -1w Thu @12:00", "latest": "start -3d @24:00"}, "Opens: 1 week before the start, Thursday of that week, at 12:00 of that day, at the latest: 3 days before the start, end of that day."),
         ({"kind": "deadline", "latest": "start -1mo #15", "act": "cancel", "fix": "call us"}, "For cancelling: at the latest: 1 month before the start, day 15 of that month. (call us)"),
         ({"kind": "deadline", "earliest": "2026-05-01", "latest": "person.trained +1y"}, "Opens: 2026-05-01, at the latest: 1 year after person.trained."),
+        ({"kind": "deadline", "earliest": "start -30d"}, "Bookable at most 30 days ahead."),
+        ({"kind": "deadline", "latest": "start -1h"}, "Book at least 1 hour ahead."),
+        ({"kind": "deadline", "act": ["cancel"], "latest": "start -2h"}, "Cancel at the latest 2 hours before the start."),
+        ({"kind": "deadline", "act": ["extend"], "latest": "start -2h"}, "For extending: at the latest: 2 hours before the start."),
         ({"kind": "require", "that": {"touches": "business"}}, "Needed: it touches business hours (on working days 09:00–17:00)."),
         ({"kind": "require", "that": {"inside": "always"}}, "Needed: it lies within at any time."),
         ({"kind": "require", "that": {"now_in": "Tue 09:00-10:00"}}, "Needed: asked for during Tuesday 09:00–10:00."),
@@ -67,6 +71,20 @@ def test_sentence(rule: dict[str, Any], expected: str) -> None:
 )  # fmt: skip
 def test_outcome(outcome: dict[str, Any], expected: str) -> None:
     assert sentence_of({"kind": "length", "max": 30, **outcome}) == f"At most 30 minutes. {expected}"
+
+
+@pytest.mark.parametrize(
+    ("that", "outcome", "expected"),
+    [
+        ({"audience": "internal"}, {"else": "approve:manager"}, "Bookings of other organisations need the instrument manager’s approval."),
+        ({"approved_in_advance": True}, {"else": "approve:supervisor"}, "Every booking needs the supervisor’s approval."),
+        ({"audience": "internal"}, {"else": "approve", "silence": "consent", "at": "now +2wd"}, "Bookings of other organisations need the instrument manager’s approval. No answer by then means consent: 2 working days after now."),
+        ({"audience": "internal"}, {"else": "notice"}, "Needed: audience is internal users. Otherwise a notice is shown."),
+        ({"audience": "academic"}, {"else": "approve"}, "Needed: audience is academic users. Otherwise the instrument manager must approve."),
+    ],
+)  # fmt: skip
+def test_who_needs_approval(that: dict[str, Any], outcome: dict[str, Any], expected: str) -> None:
+    assert sentence_of({"kind": "require", "act": ["create", "change"], "that": that, **outcome}) == expected
 
 
 CASES = {
@@ -110,15 +128,15 @@ REQUEST = make_booking("2026-03-10 17:10", "2026-03-10 18:30")
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        ({"kind": "length", "max": 60}, "At most 60 minutes; this is 80 minutes."),
+        ({"kind": "length", "max": 60}, "At most 1 hour; this is 80 minutes."),
         ({"kind": "length", "min": 90.5}, "At least 90.5 minutes; this is 80 minutes."),
-        ({"kind": "length", "step": 60}, "Only multiples of 60 minutes; this is 80 minutes."),
+        ({"kind": "length", "step": 60}, "Only multiples of 1 hour; this is 80 minutes."),
         ({"kind": "length", "max": 1, "part": "peak"}, f"At most 1 minute in {PEAK}; this has 50 minutes."),
-        ({"kind": "length", "min": 60, "part": "peak"}, f"At least 60 minutes in {PEAK}; this has 50 minutes."),
+        ({"kind": "length", "min": 60, "part": "peak"}, f"At least 1 hour in {PEAK}; this has 50 minutes."),
         ({"kind": "slots", "step": 30}, "Starts only every 30 minutes from midnight; 17:10 is none of them."),
         ({"kind": "slots", "starts": ["08:00", "13:00"]}, "Starts only at 08:00, 13:00; not at 17:10."),
         ({"kind": "slots", "bands": "peak"}, f"Only whole bands of {PEAK}, such as 2026-03-10 09:00 to 2026-03-10 18:00."),
-        ({"kind": "deadline", "earliest": "start -1d"}, "Opens on 2026-03-09 17:10."),
+        ({"kind": "deadline", "earliest": "start -1d"}, "Bookable from 2026-03-09 17:10."),
         ({"kind": "deadline", "latest": "start -3d"}, "This was possible only until 2026-03-07 17:10."),
         ({"kind": "deadline", "latest": "start -3d @24:00"}, "This was possible only until 2026-03-07 24:00."),
         ({"kind": "quota", "measure": "hours", "over": "day", "max": 1}, "Limit: at most 1 h per person in a day. With this it would be 1.33 h; still free: 1 h."),

@@ -197,7 +197,7 @@ def test_cancellation_costs_half_of_what_the_use_would_have_cost() -> None:
     pricing = priced(*rules, records=[booked("2026-03-10T09:00", "2026-03-10T11:00", event="cancel")])
 
     assert [line.amount for line in pricing.lines] == [Decimal("30.00"), Decimal("33.00")]
-    assert pricing.lines[0].why == "r3: 50 % of 60.00 (as if event = use) = 30.00"
+    assert pricing.lines[0].why == "r3: 50 % of 60.00 (as if it had been used) = 30.00"
 
 
 def test_what_if_is_not_asked_within_a_what_if() -> None:

@@ -31,13 +31,13 @@ def _sentence(rule: dict[str, Any], *above: dict[str, Any], **more: Any) -> str:
         ({"qty": ["booked"], "rate": 0.125}, "Booked time × 0.125."),
         (
             {"qty": [{"of": "booked", "min": 0.5, "step": 0.25}], "table": "hour"},
-            "Booked time (at least 0.5 h, rounded up to 0.25 h) × the prices of table “hour”.",
+            "Booked time (at least 0.5 h, rounded up to 0.25 h) × price (otherwise 1.00).",
         ),
         (
             {"rows": [{"when": {"audience": "inside"}, "rate": 1, "adjust": {"min": 2}}, {"rate": 2}]},
-            "[customers is members: 1.00 (at least 2); otherwise: 2.00].",
+            "Members 1.00 (at least 2); otherwise 2.00.",
         ),
-        ({"rows": [{"when": {"a_b": 1}}], "rate": 3}, "[a_b is 1]."),
+        ({"rows": [{"when": {"a_b": 1}}], "rate": 3}, "a_b is 1."),
         (
             {"qty": ["n"], "tiers": [{"from": 0, "rate": 2}, {"from": 4, "rate": 1}], "mode": "all"},
             "Pieces × [below 4: 2.00, from 4: 1.00, for all units at the tier reached].",
@@ -46,11 +46,11 @@ def _sentence(rule: dict[str, Any], *above: dict[str, Any], **more: Any) -> str:
             {"qty": ["n"], "rate": 9, "tiers": [{"flat": 5}, {"over": 10, "pct": 50}]},
             "Pieces × 9.00 × [up to 10: 5.00 flat, over 10: 50 %].",
         ),
-        ({"qty": ["n"], "rows": [{"tiers": [{"from": 1, "rate": 2}]}]}, "Pieces × [otherwise: from 1: 2.00]."),
+        ({"qty": ["n"], "rows": [{"tiers": [{"from": 1, "rate": 2}]}]}, "Pieces × price (otherwise: from 1: 2.00)."),
         ({"kind": "percent", "on": ["r1", "-r2"], "rate": 50}, "50 % of Time without r2."),
         (
             {"kind": "percent", "on": ["r1"], "rate": 50, "as_if": {"event": "use"}, "when": {"notice": {"<": 48}}},
-            "If notice < 48 h: 50 % of Time, as if event = instrument use.",
+            "If notice < 48 h: 50 % of Time, as if it had been used.",
         ),
         (
             {"kind": "percent", "qty": ["n"], "tiers": [{"from": 1, "rate": -5}]},
@@ -106,7 +106,7 @@ def test_choice_in_words(take: str, chosen: str) -> None:
         ({"notice_days": {"<": 3}}, "days of notice < 3"),
         ({"overrun": {">": 0.08333333333333333}}, "time used outside the booking > 5 min"),
         ({"used": {">": "booked"}}, "used time > booked time"),
-        ({"q": {"<=": {"of": "n", "free": 2}}}, "“q” ≤ pieces (the first 2 n free)"),
+        ({"q": {"<=": {"of": "n", "free": 2}}}, "pieces ≤ pieces (the first 2 n free)"),
         ({"sum:r0": {"<": 5}}, "the sum of r0 < 5"),
         ({"group": 2}, "research group is two"),
     ],
@@ -177,9 +177,7 @@ def test_band_in_words(windows: list[dict[str, Any]], words: str) -> None:
 def test_table_in_words() -> None:
     tables = {"t": [{"when": {"audience": "inside"}, "rate": 1}, {"rate": "quoted"}]}
 
-    assert describe_tables(price_list({"table": "t"}, tables=tables)) == [
-        ("t", "audience is inside: 1.00; otherwise: quoted")
-    ]
+    assert describe_tables(price_list({"table": "t"}, tables=tables)) == [("t", "inside 1.00, otherwise quoted")]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 f"端口 {port} 已被占用，请换一个：PORT={port + 1} make demo\n"
                 f"Port {port} is taken. Choose another: PORT={port + 1} make demo"
             )
-        with Supervisor(os.environ) as supervisor:
+        with Supervisor({"LOG_LEVEL": "WARNING", **os.environ}) as supervisor:
             status = self._run(supervisor, host, port, reset=options["reset"])
         if status:
             raise CommandError("The demo ended by itself; the reason stands above.")
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             return 0
         if status:
             return status
-        supervisor.start(web_command(host=host, port=port, workers=2, threads=8))
+        supervisor.start(web_command(host=host, port=port, workers=2, threads=4))
         supervisor.start(manage_command("qcluster"))
         if self._answers(supervisor, port):
             self._welcome()
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and not supervisor.asked_to_stop and not supervisor.ended:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # noqa: S310  (our own)
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
                     return True
             except (urllib.error.URLError, OSError):
                 time.sleep(0.2)

@@ -5,7 +5,12 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from backend.web.seed.demo import is_empty, is_demo, load_demo
+from backend.web.seed.demo import is_demo, is_empty, load_demo, remove_demo
+
+NOT_THE_DEMO = (
+    "数据库中已有非演示数据。 The database holds data that is not the demo's. Give the demo one of its own:\n"
+    "DATABASE_URL=sqlite:///var/demo.sqlite3 make demo"
+)
 
 
 class Command(BaseCommand):
@@ -13,15 +18,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--demo", action="store_true", help="load the demo data into an empty database")
+        parser.add_argument("--reset", action="store_true", help="with --demo: remove the demo's database first")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["demo"] and options["reset"] and not remove_demo():
+            raise CommandError(NOT_THE_DEMO)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         if not options["demo"] or is_demo():
             return
         if not is_empty():
-            raise CommandError(
-                "DATABASE_URL holds data that is not the demo's. Give the demo a database of its own, for example "
-                "DATABASE_URL=sqlite:///var/demo.sqlite3 make demo"
-            )
+            raise CommandError(NOT_THE_DEMO)
         load_demo(say=self.stdout.write)

@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
         parser.add_argument("--port", type=int, default=settings.PORT)
         parser.add_argument("--workers", type=int, default=2, help="processes")
-        parser.add_argument("--threads", type=int, default=8, help="requests that one process answers at a time")
+        parser.add_argument("--threads", type=int, default=4, help="requests that one process answers at a time")
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port = options["host"], options["port"]
