@@ -3,14 +3,20 @@
 from typing import Any
 
 from ninja import NinjaAPI
+from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 
-from backend.core.api import Renderer, declare_problems, install_error_handlers
+from backend.core.api import Parser, Renderer, declare_problems, install_error_handlers, shape_errors
 
 
 class Api(NinjaAPI):
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
         return declare_problems(super().get_openapi_schema(**kwargs))  # type: ignore[return-value]
+
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext[Any]]
+    ) -> ValidationError:
+        return ValidationError(shape_errors(error_contexts))
 
 
 api = Api(
@@ -19,6 +25,7 @@ api = Api(
     description="Instruments, availability, bookings, usage, charges, invoices and calendar feeds.",
     urls_namespace="api",
     renderer=Renderer(),
+    parser=Parser(),
 )
 install_error_handlers(api)
 BOOKING = ("booking.api.bookings", "booking.api.lab", "booking.api.usage", "booking.api.calendars")

@@ -14,16 +14,12 @@ from pydantic_core import PydanticCustomError
 from backend.core.api import PLAIN, Day, Document, Id, In, Instant, Page
 from backend.core.text import has_control_characters
 from booking.models import Status, UsageState
+from booking.queries.assess import RESERVED
 
 MAX_TEXT = 2000
 MODES = Literal["self", "operator", "sample"]
 LARGEST = 10**9
 
-# What the price list knows about a use by itself; a parameter of that name would hide it.
-RESERVED = frozenset(
-    "history used booked at event id audience mode instrument person group project organisation samples start end made "
-    "act now notice notice_days late union longer overrun unused date approved_in_advance".split()
-)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 

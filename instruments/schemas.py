@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from django.utils.translation import gettext as _
 from ninja import Schema
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from backend.core.api import In, Page
-from backend.core.text import has_control_characters
+from backend.core.api import PLAIN, Day, Id, In, Instant, Page, plain_throughout
 from instruments.queries.catalogue import Filters
 
 ModeName = Literal["self", "operator", "sample"]
@@ -21,37 +17,8 @@ ConditionName = Literal["normal", "occasional", "frequent", "repair", "scrap"]
 SharingName = Literal["external", "internal", "none"]
 SourceName = Literal["purchased", "developed", "donated", "other"]
 
-FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
-
-
-def _plain(text: str) -> str:
-    if has_control_characters(text):
-        raise PydanticCustomError(
-            "control_characters",
-            "{words}",
-            {"words": _("The text contains characters that cannot be stored or shown.")},
-        )
-    return text
-
-
-def _with_plus(value: Any) -> Any:
-    """An unescaped ``+08:00`` in an address arrives with a space."""
-    return _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
-
-
-def _in_our_times(value: datetime) -> datetime:
-    if not FIRST <= value <= LAST:
-        raise PydanticCustomError("out_of_range", "{words}", {"words": _("This date is too far away.")})
-    return value
-
-
-# After the length, whose message would else speak of items.
-PLAIN = AfterValidator(_plain)
-Instant = Annotated[AwareDatetime, BeforeValidator(_with_plus), AfterValidator(_in_our_times)]
 Short = Annotated[str, Field(max_length=200), PLAIN]
 Long = Annotated[str, Field(max_length=20_000), PLAIN]
-Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
 class CatalogueFilters(Page):
@@ -272,7 +239,12 @@ class PriceDocument(Schema):
     model_config = {"extra": "allow"}
 
     version: int | None = None
-    valid_from: date | None = Field(None, description="Default: today")
+    valid_from: Day | None = Field(None, description="Default: today")
     name: str | None = None
     currency: str | None = None
     rules: list[dict[str, Any]] | None = None
+
+    @model_validator(mode="after")
+    def _plain(self) -> PriceDocument:
+        plain_throughout(self.model_dump())
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -24,13 +24,19 @@ class TaxRateQuerySet(models.QuerySet["TaxRate"]):
         # The institution's own rate goes before the network's.
         return rates.order_by(models.F("institution").asc(nulls_last=True), "-valid_from").first()
 
-    def in_force_for(self, institution_ids: Collection[int], day: date) -> dict[int, TaxRate | None]:
-        """Like `in_force` for many institutions, in one query."""
-        known: dict[int | None, TaxRate] = {}
-        rates = self.filter(valid_from__lte=day).filter(Q(institution__in=institution_ids) | Q(institution=None))
-        for rate in rates.order_by("-valid_from"):
-            known.setdefault(rate.institution_id, rate)
-        return {pk: known.get(pk) or known.get(None) for pk in institution_ids}
+    def in_force_for(self, days: Mapping[int, date]) -> dict[int, TaxRate | None]:
+        """Like `in_force` for many institutions, each on its own day, in one query."""
+        if not days:
+            return {}
+        rates = self.filter(valid_from__lte=max(days.values()))
+        rates = rates.filter(Q(institution__in=list(days)) | Q(institution=None)).order_by("-valid_from")
+        by_owner: dict[int | None, list[TaxRate]] = {}
+        for rate in rates:
+            by_owner.setdefault(rate.institution_id, []).append(rate)
+        return {
+            pk: next((rate for owner in (pk, None) for rate in by_owner.get(owner, ()) if rate.valid_from <= day), None)
+            for pk, day in days.items()
+        }
 
 
 class TaxRate(models.Model):
@@ -288,7 +294,7 @@ _CHARGE_LINE_COLUMNS = (
 )
 _CHARGE_FROZEN = (
     *("uid", "institution_id", "customer_id", "project_id", "user_id", "source", "source_uid", "subject"),
-    *("service_date", "price_list", "currency", "reserved_total", "total", "differences"),
+    *("service_date", "price_list", "currency", "reserved_total", "total", "differences", "invoice_id", "state"),
 )
 
 constraints.register(

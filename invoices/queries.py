@@ -38,15 +38,23 @@ def finance_of(access: Access) -> list[int]:
     return [pk for pk in mine if access.organisations[pk].kind == OrganisationKind.INSTITUTION]
 
 
+# Who reads what the organisation receives. An invoice names everybody's use, so other members do not.
+RECEIVERS = (Role.ADMIN, Role.FINANCE)
+
+
+def may_receive(access: Access, customer_id: int) -> bool:
+    return access.has(customer_id, *RECEIVERS)
+
+
 def visible_invoices(access: Access) -> InvoiceQuerySet:
-    """All of one's institution for finance; the issued ones of one's own organisation for everybody in it."""
-    received = Q(customer__in=access.where()) & ~Q(status=InvoiceStatus.DRAFT)
+    """All of one's institution for finance; the issued ones to their organisation for those who `may_receive`."""
+    received = Q(customer__in=access.where(*RECEIVERS)) & ~Q(status=InvoiceStatus.DRAFT)
     return Invoice.objects.filter(Q(institution__in=finance_of(access)) | received)
 
 
 def visible_charges(access: Access) -> ChargeQuerySet:
     """All of one's institution for finance; all of their customer for its administrators; one's own use."""
-    customers = access.where(Role.ADMIN, Role.FINANCE)
+    customers = access.where(*RECEIVERS)
     own = Q(customer__in=access.where(), user=access.user_id)
     return Charge.objects.filter(Q(institution__in=finance_of(access)) | Q(customer__in=customers) | own)
 
@@ -107,10 +115,13 @@ class Shown:
 
 
 def show(invoices: Sequence[Invoice], today: date | None = None) -> list[Shown]:
-    """At most one query, for the tax rates of drafts. Drafts carry ``charged`` (`InvoiceQuerySet.with_charged`)."""
-    day = today or timezone.localdate()
-    drafting = {invoice.institution_id for invoice in invoices if invoice.status == InvoiceStatus.DRAFT}
-    rates = TaxRate.objects.in_force_for(drafting, day) if drafting else {}
+    """At most one query, for the tax rates of drafts: those of the institution's own day, as when it is issued.
+
+    The institution has been fetched, and drafts carry ``charged`` (`InvoiceQuerySet.with_charged`).
+    """
+    day, now = today or timezone.localdate(), timezone.now()
+    drafts = [invoice for invoice in invoices if invoice.status == InvoiceStatus.DRAFT]
+    rates = TaxRate.objects.in_force_for({row.institution_id: rules.day_at(row.institution, now) for row in drafts})
     return [_shown(invoice, rates.get(invoice.institution_id), day) for invoice in invoices]
 
 
@@ -145,7 +156,7 @@ def document_of(invoice: Invoice) -> dict[str, Any]:
     """What the document shows; for a draft what it would show if it were issued today."""
     if invoice.status != InvoiceStatus.DRAFT:
         return dict(invoice.snapshot)
-    today = timezone.localdate()
+    today = rules.day_at(invoice.institution, timezone.now())
     rate = TaxRate.objects.in_force(invoice.institution_id, today)
     return rules.make_snapshot(invoice, printed_lines(invoice), rate, today)
 
@@ -277,11 +288,12 @@ class ProjectBills:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """A customer's month: what arose, and what has been invoiced so far."""
+    """A customer's month: what arose, and, to those who may receive it, what has been invoiced so far."""
 
     customer: Organisation
     period: str
     projects: list[ProjectBills]
+    may_receive: bool
     invoices: list[Shown]
 
     def sum_of(self, *states: str) -> Decimal:
@@ -309,10 +321,12 @@ def money_of(access: Access, customer: Organisation, period: str, today: date | 
         ProjectBills(group[0].project, [Bill(charge, standing_lines(charge)) for charge in group], customer.currency)
         for group in by_project.values()
     ]
+    receives = may_receive(access, customer.pk)
     issued = invoice_list(visible_invoices(access).filter(customer=customer).exclude(status=InvoiceStatus.DRAFT))
     return Money(
         customer=customer,
         period=period,
         projects=sorted(projects, key=lambda part: (part.project is None, str(part.project))),
-        invoices=show(list(issued.order_by("-issued_at")[:RECENT]), day),
+        may_receive=receives,
+        invoices=show(list(issued.order_by("-issued_at")[:RECENT]), day) if receives else [],
     )

@@ -9,11 +9,12 @@ import unicodedata
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from backend.accounts.models import Organisation
 from backend.core.money import ZERO, add_up, format_amount, in_capitals, round_half_up
@@ -137,6 +138,11 @@ def neighbour(period: str, months: int) -> str:
     first = first_day(period)
     index = first.year * 12 + first.month - 1 + months
     return f"{index // 12:04d}-{index % 12 + 1:02d}"
+
+
+def day_at(institution: Organisation, now: datetime) -> date:
+    """The day on the institution's calendar: documents are dated and taxed by it."""
+    return now.astimezone(ZoneInfo(institution.timezone)).date()
 
 
 def invoice_number(series: str, institution_code: str, year: int, sequence: int) -> str:

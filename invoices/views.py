@@ -142,6 +142,8 @@ def lines(request: HttpRequest, pk: int, form: Format) -> exports.Download:
 @page
 @require_GET
 def invoice_list(request: HttpRequest) -> HttpResponse:
+    if not _reads_invoices(request):
+        return redirect("invoices:mine")
     rows, filters = _listed(request)
     paginator = Paginator(queries.invoice_list(rows), PER_PAGE)
     page_obj = paginator.get_page(request.GET.get("page"))
@@ -188,11 +190,16 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 
 def _figures(money: queries.Money) -> list[dict[str, Any]]:
+    arisen = [
+        {"label": _("Quoted this month"), "value": money.sum_of(ChargeState.RESERVED)},
+        {"label": _("Used, to be invoiced"), "value": money.sum_of(ChargeState.FINAL)},
+    ]
+    if not money.may_receive:
+        return arisen
     invoices = reverse("invoices:list")
     overdue = money.sum_in(ShownStatus.OVERDUE)
     return [
-        {"label": _("Quoted this month"), "value": money.sum_of(ChargeState.RESERVED)},
-        {"label": _("Used, to be invoiced"), "value": money.sum_of(ChargeState.FINAL)},
+        *arisen,
         {"label": _("Open invoices"), "value": money.sum_in(ShownStatus.OPEN), "url": f"{invoices}?status=open"},
         {
             "label": _("Overdue"),
@@ -201,6 +208,12 @@ def _figures(money: queries.Money) -> list[dict[str, Any]]:
             "tone": "bad" if overdue else "",
         },
     ]
+
+
+def _reads_invoices(request: HttpRequest) -> bool:
+    """Plain members have no invoices, only charges of their own; who belongs nowhere sees an empty list."""
+    may = access(request)
+    return not may.where() or bool(queries.finance_of(may) or may.where(*queries.RECEIVERS))
 
 
 def _ledger(request: HttpRequest) -> Organisation | None:

@@ -22,11 +22,13 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
 from ninja.security import HttpBearer, SessionAuth
+from ninja.utils import check_csrf
 
 from backend.accounts.actions import vouch_for_address
 from backend.accounts.models import ApiToken, Organisation, User, digest_secret
 from backend.accounts.queries import SESSION_ORGANISATION, VISITOR, Access, access_of
 from backend.core.errors import Forbidden, Throttled, Unauthenticated
+from backend.core.http import csrf_error
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,14 @@ def throttle(request: HttpRequest, action: str, *, key: str = "") -> None:
 
 class Session(SessionAuth):
     """A signed-in browser; unsafe methods need the CSRF token."""
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        """Whoever is not signed in lacks credentials, not the CSRF token."""
+        if not request.user.is_authenticated:
+            return None
+        if self.csrf and check_csrf(request) is not None:
+            raise csrf_error()
+        return request.COOKIES.get(self.param_name)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any | None:
         return request.user if request.user.is_authenticated else None

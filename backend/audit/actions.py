@@ -28,7 +28,7 @@ def record(
 ) -> Entry:
     """Append one act to the organisation's chain. Call it last in an action: it locks the chain's head."""
     Head.objects.get_or_create(organisation_id=organisation_id)
-    head = Head.objects.select_for_update().get(organisation_id=organisation_id)
+    head = Head.objects.select_for_update(no_key=True).get(organisation_id=organisation_id)
     entry = Entry(
         organisation_id=organisation_id,
         sequence=head.sequence + 1,

@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.functional import LazyObject
 from django.utils.translation import gettext as _
 
 from backend.core.db import contention
@@ -26,6 +28,7 @@ from backend.core.errors import (
     Invalid,
     NotFound,
     Refusal,
+    Stale,
     Throttled,
     Unauthenticated,
     YixiangError,
@@ -35,6 +38,7 @@ from backend.core.logs import request_id
 log = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+PROBLEM = "application/problem+json"
 _REQUEST_ID = re.compile(r"[\w-]{8,64}")
 
 
@@ -62,13 +66,52 @@ class ErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if is_api(request) and 400 <= response.status_code < 500 and response["Content-Type"] != PROBLEM:
+            response = _as_problem(response)
+        if not response.has_header("Cache-Control") and _signed_in(request):
+            tagged = is_api(request) and response.has_header("ETag")
+            response["Cache-Control"] = "private, no-cache" if tagged else "private, no-store"
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         error = as_known(exception)
         if error is None:
             return None
-        return problem_response(error) if request.path.startswith("/api/") else problem_page(request, error)
+        return answer(request, error)
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def answer(request: HttpRequest, error: YixiangError) -> HttpResponse:
+    return problem_response(error) if is_api(request) else problem_page(request, error)
+
+
+def _signed_in(request: HttpRequest) -> bool:
+    """Without looking into the session of a visitor who has none: the answer would then vary by cookie."""
+    user = getattr(request, "user", None)
+    if user is None or (isinstance(user, LazyObject) and settings.SESSION_COOKIE_NAME not in request.COOKIES):
+        return False
+    return bool(user.is_authenticated)
+
+
+def _as_problem(response: HttpResponse) -> HttpResponse:
+    """The same answer as a problem document: what Django or django-ninja say by themselves is text or HTML."""
+    known = {403: Forbidden, 404: NotFound, 412: Stale}.get(response.status_code)
+    if known is not None:
+        error: YixiangError = known()
+    elif response.status_code == 405:
+        error = _plain(405, _("This address does not take this method."), "method_not_allowed")
+    elif response.status_code == 413:
+        error = too_large()
+    else:
+        error = _plain(response.status_code, _("The request could not be understood."), "bad_request")
+    out = problem_response(error)
+    if response.has_header("Allow"):
+        out["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
+    return out
 
 
 def as_known(exception: Exception) -> YixiangError | None:
@@ -82,7 +125,11 @@ def as_known(exception: Exception) -> YixiangError | None:
             return Forbidden()
         case OperationalError() if contention(exception):
             return Busy()
-        case DataError() if "NUL" in str(exception):
+        case RequestDataTooBig():
+            return too_large()
+        case SuspiciousOperation() | BadRequest():
+            return _plain(400, _("The request could not be understood."), "bad_request")
+        case DataError() if "NUL" in str(exception) or "\\u0000" in str(exception):
             return Invalid(detail=_("Text may not contain the character NUL."))
     return None
 
@@ -116,7 +163,7 @@ def refusal_out(refusal: Refusal) -> dict[str, Any]:
 
 def problem_response(error: YixiangError) -> HttpResponse:
     body = json.dumps(problem(error), cls=DjangoJSONEncoder, ensure_ascii=False)
-    return _with_headers(HttpResponse(body, status=error.status, content_type="application/problem+json"), error)
+    return _with_headers(HttpResponse(body, status=error.status, content_type=PROBLEM), error)
 
 
 def problem_page(request: HttpRequest, error: YixiangError) -> HttpResponse:
@@ -141,15 +188,15 @@ def _with_headers(response: HttpResponse, error: YixiangError) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem_page(request, _plain(400, _("The request could not be understood.")))
+    return answer(request, as_known(exception) or _plain(400, _("The request could not be understood."), "bad_request"))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem_page(request, Forbidden())
+    return answer(request, Forbidden())
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem_response(NotFound()) if request.path.startswith("/api/") else problem_page(request, NotFound())
+    return answer(request, NotFound())
 
 
 def too_many_requests(request: HttpRequest) -> HttpResponse:
@@ -157,12 +204,18 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    error = _plain(403, _("Your session expired. Please load the page again and repeat your last step."))
-    error.code = "csrf"
-    return problem_response(error) if request.path.startswith("/api/") else problem_page(request, error)
+    return answer(request, csrf_error())
 
 
-def _plain(status: int, detail: str) -> YixiangError:
+def csrf_error() -> YixiangError:
+    return _plain(403, _("Your session expired. Please load the page again and repeat your last step."), "csrf")
+
+
+def too_large() -> YixiangError:
+    return _plain(413, _("This is more than can be sent at once."), "too_large")
+
+
+def _plain(status: int, detail: str, code: str) -> YixiangError:
     error = YixiangError(detail=detail)
-    error.status = status
+    error.status, error.code = status, code
     return error

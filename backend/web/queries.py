@@ -68,6 +68,7 @@ def network_figures(now: datetime) -> dict[str, int]:
 @dataclass(frozen=True, slots=True)
 class Customer:
     upcoming: list[Booking]
+    unlogged: list[Booking]
     waiting: int
     confirmed: int
     running: list[Booking]
@@ -76,15 +77,17 @@ class Customer:
 
 
 def customer(access: Access, now: datetime) -> Customer:
-    """Four queries. Money is what the person may see: their own, or their organisation's."""
+    """Five queries. Money is what the person may see: their own, or their organisation's."""
     mine = own_bookings(access)
     counts = mine.filter(status__in=OCCUPYING, end__gt=now).aggregate(
         waiting=Count("pk", filter=Q(status=Status.REQUESTED)), confirmed=Count("pk", filter=Q(status=Status.CONFIRMED))
     )
-    running = mine.filter(status=Status.IN_USE)
+    over = {"status__in": (Status.CONFIRMED, Status.IN_USE), "end__lte": now}
+    running = mine.filter(status=Status.IN_USE, end__gt=now)
     spent = _by_month(visible_charges(access).filter(customer__in=access.where()), now)
     return Customer(
-        upcoming=list(lists.upcoming(access).exclude(status=Status.IN_USE)[:NEXT]),
+        upcoming=list(lists.upcoming(access).exclude(status=Status.IN_USE).exclude(**over)[:NEXT]),
+        unlogged=list(lists.with_names(mine.filter(**over)).order_by("start", "pk")[:NEXT]),
         waiting=counts["waiting"],
         confirmed=counts["confirmed"],
         running=list(lists.with_names(running).order_by("start")[:NEXT]),

@@ -119,9 +119,17 @@ def _money_figures(money: queries.Money) -> list[dict[str, Any]]:
     issued = _("%(number)s invoices") % {"number": money.issued}
     return [
         _figure(_("Uses to verify"), money.to_verify),
-        _figure(_("To draft"), _yuan(money.to_draft_sum), desk, hint=count, tone="wait" if money.to_draft else ""),
+        _figure(
+            _("To draft, all periods"),
+            _yuan(money.to_draft_sum),
+            desk,
+            hint=count,
+            tone="wait" if money.to_draft else "",
+        ),
         _figure(_("Drafts"), money.drafts, f"{invoices}?status=draft"),
-        _figure(_("Issued this month"), _yuan(money.issued_sum), f"{invoices}?status=issued", hint=issued),
+        _figure(
+            _("Issued this month, by date of issue"), _yuan(money.issued_sum), f"{invoices}?status=issued", hint=issued
+        ),
         _figure(_("Overdue"), money.overdue, f"{invoices}?status=overdue", tone="bad" if money.overdue else ""),
     ]
 

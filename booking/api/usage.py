@@ -18,8 +18,8 @@ from booking.api.shapes import usage_out
 from booking.models import Booking, Usage
 from booking.queries import lists, scope
 from booking.schemas import (
-    BookingFilter,
     NewUsage,
+    UsageFilter,
     UsageOut,
     UsagePage,
 )
@@ -30,7 +30,7 @@ router = Router(auth=signed_in, tags=["usage"])
 
 
 @router.get("/usage", response=UsagePage, summary="Usage records that you may see")
-def usages(request: HttpRequest, filters: Query[BookingFilter]) -> dict[str, Any]:
+def usages(request: HttpRequest, filters: Query[UsageFilter]) -> dict[str, Any]:
     rows = lists.filtered_usage(
         access(request),
         status=filters.status,

@@ -367,6 +367,9 @@ def unknown_parameters(parameters: Mapping[str, Any], price_list: PriceList | No
     if not parameters:
         return
     asked = fact_names(parse_price_list(price_list.document)) - RESERVED if price_list else frozenset()
+    for name, value in sorted(parameters.items()):
+        if isinstance(value, int | float) and value < 0:
+            yield Refusal("negative", _("“%(name)s” cannot be negative.") % {"name": name}, field=f"parameters.{name}")
     for name in sorted(set(parameters) - asked):
         yield Refusal(
             "unknown_parameter",

@@ -216,9 +216,7 @@ def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_
         text, tone = words.get(row["action"], (row["action"], "off"))
         if row["action"] == "booking.request" and confirmed_at_once:
             text, tone = _("Booked"), "good"
-        out.append(
-            {"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": detail, "tone": tone}
-        )
+        out.append({"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": detail, "tone": tone})
     return out
 
 
@@ -228,7 +226,11 @@ def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> s
         start, end = (datetime.fromisoformat(str(after[name])).astimezone(zone) for name in (first, last))
     except (KeyError, ValueError):
         return ""
-    return f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}" if start.date() == end.date() else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}"
+    return (
+        f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}"
+        if start.date() == end.date()
+        else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}"
+    )
 
 
 def reasons_to_reject() -> list[str]:

@@ -20,7 +20,7 @@ from backend.core.errors import Invalid, Refusal, Refused, Stale, invalid
 from backend.core.text import has_control_characters
 from instruments.actions.indexing import index_instruments
 from instruments.actions.occupancy import lock_instruments
-from instruments.models import Category, Instrument, InstrumentGroup, Occupancy, Technique
+from instruments.models import Category, Instrument, InstrumentGroup, Occupancy, Sharing, Technique
 
 # What people may change. The institution is fixed when an instrument is created.
 EDITABLE = (
@@ -30,6 +30,7 @@ EDITABLE = (
     "mode_sample", "units", "timezone", "open_on_holidays", "setup_minutes", "cleaning_minutes", "hold_hours",
     "check_in", "no_show_grace",
 )  # fmt: skip
+_DECIDE_MODES = {"sharing", "mode_self", "mode_operator", "mode_sample"}
 LONGEST_TEXT = 20_000
 LONGEST_BUFFER = 24 * 60
 
@@ -46,7 +47,7 @@ def create_instrument(
     """A new instrument. Somebody who manages only chosen instruments manages this one too."""
     instrument = Instrument(institution=institution, region=institution.region, timezone=institution.timezone)
     _assign(instrument, values)
-    check_instrument(instrument)
+    check_instrument(instrument, modes=True)
     _save(instrument)
     instrument.techniques.set(techniques)
     named = {user.pk for user in managers}
@@ -75,7 +76,7 @@ def update_instrument(
         raise Stale
     before = snapshot(current)
     _assign(current, values)
-    check_instrument(current)
+    check_instrument(current, modes=not _DECIDE_MODES.isdisjoint(values))
     _check_units(current, int(before["units"]))
     if managers is not None:
         named = {user.pk for user in managers}
@@ -93,11 +94,21 @@ def update_instrument(
     return current
 
 
-def check_instrument(instrument: Instrument) -> None:
-    """Every field, and what it refers to; `Invalid` with all that is wrong."""
+def check_instrument(instrument: Instrument, *, modes: bool = False) -> None:
+    """Every field, and what it refers to; `Invalid` with all that is wrong.
+
+    ``modes``: somebody decides about them. Imports may leave them for later, and then other fields can be changed.
+    """
     problems = [*wrong_values(instrument), *_wrong_relations(instrument)]
+    if modes and instrument.sharing != Sharing.NONE and not instrument.modes:
+        problems.append(without_mode())
     if problems:
         raise Invalid(*problems)
+
+
+def without_mode() -> Refusal:
+    text = _("Choose at least one mode of use, or set the sharing to “Not shared”.")
+    return Refusal("no_mode", text, field="modes")
 
 
 def wrong_values(instrument: Instrument) -> list[Refusal]:

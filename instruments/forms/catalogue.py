@@ -63,15 +63,12 @@ class CatalogueForm(forms.Form):
 
 
 def read_filters(query: QueryDict) -> tuple[Filters, CatalogueForm]:
-    """`Invalid` for an address that nobody was offered."""
+    """What cannot be read filters nothing, and the form says so; `Invalid` for facets that nobody was offered."""
     form = CatalogueForm(query)
-    if not form.is_valid():
-        raise Invalid(
-            *(Refusal("invalid", str(error), field=name) for name, errors in form.errors.items() for error in errors)
-        )
+    form.is_valid()
     values = form.cleaned_data
     filters = Filters(
-        q=values["q"],
+        q=values.get("q", ""),
         category=_texts(query, "category"),
         technique=_texts(query, "technique"),
         institution=tuple(
@@ -79,11 +76,11 @@ def read_filters(query: QueryDict) -> tuple[Filters, CatalogueForm]:
         ),
         region=_texts(query, "region"),
         mode=tuple(one for one in _texts(query, "mode") if one in Mode.values),
-        price_max=values["price_max"],
-        length=timedelta(minutes=int(values["length"] or 60)),
-        sort=values["sort"] or "relevance",
+        price_max=values.get("price_max"),
+        length=timedelta(minutes=int(values.get("length") or 60)),
+        sort=values.get("sort") or "relevance",
     )
-    if values["day"]:
+    if values.get("day"):
         period = local_day(values["day"], timezone.get_default_timezone())
         filters = replace(filters, free_from=period.start, free_to=period.end)
     return filters, form

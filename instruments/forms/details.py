@@ -10,8 +10,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import Membership, Organisation, Role, User
-from instruments.actions.catalogue import EDITABLE
-from instruments.models import Category, Instrument, Technique
+from instruments.actions.catalogue import EDITABLE, without_mode
+from instruments.models import Category, Instrument, Mode, Sharing, Technique
 
 GROUPS: list[tuple[Any, list[str]]] = [
     (_("What it is"), ["name", "name_en", "local_no", "category", "manufacturer", "model", "techniques"]),
@@ -70,6 +70,12 @@ class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         for name in ("setup_minutes", "cleaning_minutes", "no_show_grace"):
             self.fields[name].widget.attrs.update(min=0, max=1440)
         self.fields["units"].widget.attrs.update(min=1, max=100)
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("sharing") != Sharing.NONE and not any(values.get(f"mode_{mode}") for mode in Mode):
+            self.add_error("mode_self", str(without_mode().detail))
+        return values
 
     def groups(self) -> list[tuple[Any, list[tuple[forms.BoundField, bool]]]]:
         """Headings, and the fields under them with whether they need the whole width."""

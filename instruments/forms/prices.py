@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -14,21 +13,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from instruments.actions.prices import AUDIENCES, LONGEST_DOCUMENT
+from instruments.forms.preset import CLOCKS, STEPS, TIMED, other_rules, preset_document, preset_values
 from instruments.models import Mode
 from instruments.queries.detail import audience_labels
 
-CLOCKS = [
-    ("booked", gettext_lazy("the booked time")),
-    ("used", gettext_lazy("the used time")),
-    ("longer", gettext_lazy("whichever is longer")),
-]
-# Fields of the grid: set-up per use, hours by mode, samples.
-COLUMNS = ("setup", "self", "operator", "sample")
-TIMED = ["self", "operator"]
+CLOCK_WORDS = {
+    "booked": gettext_lazy("the booked time"),
+    "used": gettext_lazy("the used time"),
+    "longer": gettext_lazy("whichever is longer"),
+    "union": gettext_lazy("booked and used time together"),
+}
+# Fields of the grid: set-up per use, hours by mode, samples, further samples.
+COLUMNS = ("setup", "self", "operator", "sample", "more")
+OF_HOURS = ("clock", "minimum", "step", "late_percent", "late_hours")
 
 
 class PricePresetForm(forms.Form):
-    """Set-up per use, price per hour by audience and mode, minimum and step, price per sample.
+    """Set-up per use, hours by audience and mode, minimum and step, late cancellation, samples by number.
 
     An empty price is not offered to that audience; a zero is free of charge.
     """
@@ -37,22 +38,38 @@ class PricePresetForm(forms.Form):
     valid_from = forms.DateField(
         label=gettext_lazy("Valid from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    clock = forms.ChoiceField(label=gettext_lazy("Hours count"), choices=CLOCKS)
+    clock = forms.ChoiceField(label=gettext_lazy("Hours count"), choices=[(one, CLOCK_WORDS[one]) for one in CLOCKS])
     minimum = forms.DecimalField(
         label=gettext_lazy("Minimum, hours"), required=False, min_value=0, max_value=100, decimal_places=2
     )
     step = forms.ChoiceField(
         label=gettext_lazy("Rounded up to"),
         required=False,
-        choices=[("", gettext_lazy("not rounded")), *((str(n), f"{n} min") for n in (15, 30, 60))],
+        choices=[("", gettext_lazy("not rounded")), *((str(n), f"{n} min") for n in STEPS)],
+    )
+    late_percent = forms.DecimalField(
+        label=gettext_lazy("Late cancellation, percent of machine time"),
+        required=False, min_value=0, max_value=100, decimal_places=2,
+    )  # fmt: skip
+    late_hours = forms.DecimalField(
+        label=gettext_lazy("Late means less than … hours before"),
+        required=False, min_value=0, max_value=8784, decimal_places=2,
+    )  # fmt: skip
+    more_from = forms.IntegerField(
+        label=gettext_lazy("Further samples begin with number"), required=False, min_value=1, max_value=10**6
     )
 
-    def __init__(self, *args: Any, modes: list[str], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, modes: list[str], base: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        """``base``: the list in force, if the form can say what it says; what the form does not ask for is kept."""
         super().__init__(*args, **kwargs)
+        self.base = base or {}
+        self.kept = other_rules(self.base) if base else []
         self.columns = [column for column in COLUMNS if _is_offered(column, modes)]
-        if "setup" not in self.columns:
-            for name in ("clock", "minimum", "step"):
-                del self.fields[name]
+        for name in [
+            *(OF_HOURS if "setup" not in self.columns else ()),
+            *(["more_from"] * ("more" not in self.columns)),
+        ]:
+            del self.fields[name]
         for audience in AUDIENCES:
             for column in self.columns:
                 self.fields[f"{column}-{audience}"] = forms.DecimalField(
@@ -79,76 +96,36 @@ class PricePresetForm(forms.Form):
             "self": _("Per hour, self-operated"),
             "operator": _("Per hour, with operator"),
             "sample": _("Per sample"),
+            "more": _("Per further sample"),
         }
 
     def clean(self) -> dict[str, Any]:
         """A way of use without any price would be free of charge for everybody, so it may not be left out."""
         values = super().clean() or {}
         for column in self.columns:
-            if column != "setup" and all(values.get(f"{column}-{audience}") is None for audience in AUDIENCES):
+            if column in (*TIMED, "sample") and all(values.get(f"{column}-{one}") is None for one in AUDIENCES):
                 text = _("Give at least one price for “%(column)s”; zero is free of charge.")
                 self.add_error(None, text % {"column": self.column_words()[column]})
+        if "setup" in self.columns and (values.get("late_percent") is None) != (values.get("late_hours") is None):
+            missing = "late_hours" if values.get("late_hours") is None else "late_percent"
+            self.add_error(missing, _("For late cancellation give both the hours and the percentage."))
+        for audience in AUDIENCES if "more" in self.columns else ():
+            if values.get(f"more-{audience}") is None:
+                continue
+            if values.get(f"sample-{audience}") is None:
+                self.add_error(f"sample-{audience}", _("Give the price of the first samples too."))
+            if values.get("more_from") is None and "more_from" not in self.errors:
+                self.add_error("more_from", _("Say from which sample on the other price holds."))
         return values
 
     def document(self, currency: str) -> dict[str, Any]:
         """The names of the lines stand on invoices: they are in the site's language, not the writer's."""
+        known = (preset_values(self.base) if self.base else None) or {}
+        values = {**known, **self.cleaned_data}
+        if values.get("late_hours") != known.get("late_hours"):
+            values["late_name"] = ""  # it says the hours
         with translation.override(settings.LANGUAGE_CODE):
-            return {"name": self.cleaned_data["name"], "currency": currency, "rules": list(self._rules())}
-
-    def _rules(self) -> Iterator[dict[str, Any]]:
-        timed = [mode for mode in TIMED if mode in self.columns]
-        setup = self._rows("setup")
-        if setup:
-            when = {"event": "use", "mode": timed}
-            yield {"code": "setup", "name": _("Set-up"), "kind": "price", "when": when, "rows": setup}
-        names = {"self": _("Machine time, self-operated"), "operator": _("Machine time, with operator")}
-        for mode in timed:
-            yield _price(f"time_{mode}", names[mode], mode, self._hours(), self._rows(mode))
-        if Mode.SAMPLE in self.columns:
-            yield _price("samples", _("Samples"), "sample", "samples", self._rows("sample"))
-
-    def _hours(self) -> dict[str, Any]:
-        hours: dict[str, Any] = {"of": self.cleaned_data["clock"]}
-        if self.cleaned_data["minimum"]:
-            hours["min"] = _number(self.cleaned_data["minimum"])
-        if self.cleaned_data["step"]:
-            hours["step"] = int(self.cleaned_data["step"]) / 60
-        return hours
-
-    def _rows(self, column: str) -> list[dict[str, Any]]:
-        rates = {audience: self.cleaned_data.get(f"{column}-{audience}") for audience in AUDIENCES}
-        return [
-            {"when": {"audience": audience}, "rate": _number(rate)}
-            for audience, rate in rates.items()
-            if rate is not None
-        ]
-
-
-# The preset's columns by the codes of the rules that it writes.
-_COLUMN_OF = {"setup": "setup", "time_self": "self", "time_operator": "operator", "samples": "sample"}
-
-
-def preset_values(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The form's values for a document that it wrote; None for one that says more than the form can."""
-    rules = [rule for rule in document.get("rules", []) if isinstance(rule, dict)]
-    if not rules or set(document) - {"name", "currency", "valid_from", "rules"}:
-        return None
-    out: dict[str, Any] = {"name": document.get("name", "")}
-    for rule in rules:
-        column = _COLUMN_OF.get(str(rule.get("code")))
-        if column is None or set(rule) - {"code", "name", "kind", "required", "when", "qty", "rows"}:
-            return None
-        for row in rule.get("rows", [{}]):
-            if set(row) != {"when", "rate"} or list(row["when"]) != ["audience"]:
-                return None
-            out[f"{column}-{row['when']['audience']}"] = Decimal(str(row["rate"]))
-        if column in TIMED:
-            hours = rule.get("qty", [None])[0]
-            if not isinstance(hours, dict) or set(hours) - {"of", "min", "step"}:
-                return None
-            step = str(round(hours.get("step", 0) * 60) or "")
-            out |= {"clock": hours["of"], "minimum": hours.get("min"), "step": step}
-    return out
+            return {**preset_document(values, self.base), "currency": currency}
 
 
 class PriceDocumentForm(forms.Form):
@@ -182,15 +159,6 @@ class PriceDocumentForm(forms.Form):
 
 
 def _is_offered(column: str, modes: list[str]) -> bool:
-    return bool(set(TIMED) & set(modes)) if column == "setup" else column in modes
-
-
-def _price(code: str, name: str, mode: str, quantity: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """``required``: who finds no row is refused instead of paying nothing."""
-    when = {"event": "use", "mode": mode}
-    fixed = {"code": code, "name": name, "kind": "price", "required": True, "when": when}
-    return {**fixed, "qty": [quantity], "rows": rows}
-
-
-def _number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
+    if column == "setup":
+        return bool(set(TIMED) & set(modes))
+    return (Mode.SAMPLE if column == "more" else column) in modes

@@ -26,6 +26,7 @@ from instruments.pricing.model import (
     PriceList,
     Quantity,
     Ref,
+    Scalar,
     Span,
     Term,
     Tier,
@@ -35,6 +36,7 @@ from instruments.pricing.units import unit_of_term
 from instruments.pricing.wording import amount_of, number
 
 Labels = Mapping[str, str]
+NO_LABELS: Labels = {}
 
 _CLOCKS: dict[str, Callable[[], str]] = {
     "booked": lambda: _("booked time"),
@@ -93,12 +95,29 @@ _EVENTS: dict[str, Callable[[], str]] = {
 }
 
 
+_EVENT, _NOTICE = Ref("fact", "event"), Ref("clock", "notice")
+_CANCELLED: dict[str, Callable[[], str]] = {
+    "<": lambda: _("cancelled less than %(time)s before"),
+    "<=": lambda: _("cancelled %(time)s before or later"),
+    ">=": lambda: _("cancelled at least %(time)s before"),
+    ">": lambda: _("cancelled more than %(time)s before"),
+}
+
+
 def all_of(texts: Iterable[str]) -> str:
     return _joined(texts, lambda first, second: _("%(first)s and %(second)s") % {"first": first, "second": second})
 
 
 def one_of(texts: Iterable[str]) -> str:
     return _joined(texts, lambda first, second: _("%(first)s or %(second)s") % {"first": first, "second": second})
+
+
+def listed(texts: Iterable[str]) -> str:
+    return _joined(texts, lambda first, second: _("%(first)s, %(second)s") % {"first": first, "second": second})
+
+
+def clauses(texts: Iterable[str]) -> str:
+    return _joined(texts, lambda first, second: _("%(first)s; %(second)s") % {"first": first, "second": second})
 
 
 def _joined(texts: Iterable[str], join: Callable[[str, str], str]) -> str:
@@ -144,7 +163,7 @@ def band(ref: BandRef) -> str:
 
 def windows(found: Iterable[Window]) -> str:
     """A band: “Mon–Fri 09:00–17:00; Sat 09:00–12:00”."""
-    return "; ".join(_window(window) for window in found) or _("never")
+    return clauses(_window(window) for window in found) or _("never")
 
 
 def _window(window: Window) -> str:
@@ -172,7 +191,7 @@ def _days(window: Window) -> str:
         else:
             runs.append([day])
     texts = [_DAYS[run[0] - 1]() + (f"–{_DAYS[run[-1] - 1]()}" if len(run) > 1 else "") for run in runs]
-    return ", ".join([*texts, *([_("holidays")] if window.holidays else [])])
+    return listed([*texts, *([_("holidays")] if window.holidays else [])])
 
 
 def _clock(minutes: int) -> str:
@@ -183,15 +202,17 @@ def _clock(minutes: int) -> str:
 def term(given: Term, price_list: PriceList, labels: Labels) -> str:
     if isinstance(given, Fraction):
         return number(given)
-    return ref(given, labels) if isinstance(given, Ref) else quantity(given, price_list, labels)
+    if isinstance(given, Quantity):
+        return quantity(given, price_list, labels)
+    if given.kind == "quantity" and given.name not in labels and given.name in price_list.quantities:
+        return quantity(price_list.quantities[given.name], price_list, labels)
+    return ref(given, labels)
 
 
 def ref(given: Ref, labels: Labels) -> str:
     match given.kind:
         case "clock":
             return _CLOCKS[given.name]()
-        case "quantity":
-            return f"“{attribute(given.name, labels)}”"
         case "sum":
             return _("the sum of %(codes)s") % {"codes": codes([given.name], labels)}
         case "notice_days":
@@ -213,7 +234,7 @@ def quantity(given: Quantity, price_list: PriceList, labels: Labels) -> str:
     elif given.band:
         text = _("%(quantity)s %(band)s") % {"quantity": text, "band": band(given.band)}
     notes = adjustments(given, price_list, labels)
-    return _("%(quantity)s (%(notes)s)") % {"quantity": text, "notes": ", ".join(notes)} if notes else text
+    return _("%(quantity)s (%(notes)s)") % {"quantity": text, "notes": listed(notes)} if notes else text
 
 
 def adjustments(given: Quantity, price_list: PriceList, labels: Labels) -> list[str]:
@@ -306,7 +327,40 @@ def tier_start(tiers: Sequence[Tier], position: int) -> str:
 
 
 def condition(given: Condition, price_list: PriceList, labels: Labels) -> str:
-    return all_of(_part(part, price_list, labels) for part in given.parts)
+    rest = [part for part in given.parts if part not in _late_cancelling(given)]
+    late = [_cancelled(part) for part in _late_cancelling(given) if part.op != "="]
+    return all_of([*late, *(_part(part, price_list, labels) for part in rest)])
+
+
+def _late_cancelling(given: Condition) -> tuple[Comparison, ...]:
+    """“event is cancel” and “notice < 24”, if both are said: together they read better."""
+    tests = [part for part in given.parts if isinstance(part, Comparison)]
+    event = [test for test in tests if test.op == "=" and test.ref == _EVENT and test.values == ("cancel",)]
+    notice = [test for test in tests if test.op in _CANCELLED and test.ref == _NOTICE]
+    plain = len(notice) == 1 and isinstance(notice[0].values[0], Fraction)
+    return (*event, *notice) if event and plain else ()
+
+
+def _cancelled(test: Comparison) -> str:
+    hours = test.values[0]
+    assert isinstance(hours, Fraction)
+    return _CANCELLED[test.op]() % {"time": amount_of(hours, "hour")}
+
+
+def as_if(changes: Iterable[tuple[str, Scalar]], labels: Labels = NO_LABELS) -> str:
+    """What a percentage assumes: “as if it had been used”."""
+    return all_of(_assumed(name, given, labels) for name, given in changes)
+
+
+def _assumed(name: str, given: Scalar, labels: Labels) -> str:
+    if (name, given) == ("event", "use"):
+        return _("as if it had been used")
+    if (name, given) == ("used", None):
+        return _("as if all booked time had been used")
+    if given is None:
+        return _("as if without %(attribute)s") % {"attribute": attribute(name, labels)}
+    values = {"attribute": attribute(name, labels), "value": value(name, given, labels)}
+    return _("as if %(attribute)s were %(value)s") % values
 
 
 def _part(part: Part, price_list: PriceList, labels: Labels) -> str:
@@ -323,7 +377,7 @@ def _part(part: Part, price_list: PriceList, labels: Labels) -> str:
 
 
 def _comparison(test: Comparison, price_list: PriceList, labels: Labels) -> str:
-    name = ref(test.ref, labels)
+    name = term(test.ref, price_list, labels)
     if test.values == (None,):
         text = _("without %(attribute)s") if test.op == "=" else _("with %(attribute)s")
         return text % {"attribute": name}

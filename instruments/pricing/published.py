@@ -81,9 +81,9 @@ def _rows(
             unit = (
                 unit_of_term(factors[0], price_list) if factors and rule.kind == "price" else unit_of(rule, price_list)
             )
-            audiences = _audiences(parts, labels)
-            row = PublishedRow(rule.code, rule.name, ", ".join(audiences), price, unit, phrases.clauses(texts), audiences)
-            found.append(row)
+            audiences, note = _audiences(parts, labels), phrases.clauses(texts)
+            who = ", ".join(audiences)
+            found.append(PublishedRow(rule.code, rule.name, who, price, unit, note, audiences))
     return found
 
 

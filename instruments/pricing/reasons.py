@@ -9,6 +9,7 @@ from fractions import Fraction
 from django.utils.translation import gettext as _
 
 from instruments.pricing.ladders import Part
+from instruments.pricing.phrases import as_if
 from instruments.pricing.program import Compiled
 from instruments.pricing.session import Posting, Session
 from instruments.pricing.wording import amount_of, money, number, product
@@ -44,19 +45,12 @@ def percentage(
         texts += [money(part.flat, session.places) for part in parts if part.flat]
     calculation = " + ".join(texts)
     if item.rule.as_if:
-        changes = ", ".join(f"{name} = {_plain(value)}" for name, value in item.rule.as_if)
-        calculation = _("%(calculation)s (as if %(changes)s)") % {"calculation": calculation, "changes": changes}
+        calculation = _("%(quantity)s (%(notes)s)") % {"quantity": calculation, "notes": as_if(item.rule.as_if)}
     return _finished(item, calculation, posting)
 
 
 def _percent_of(rate: Fraction, base: Fraction, places: int) -> str:
     return _("%(percent)s %% of %(base)s") % {"percent": number(rate), "base": money(base, places)}
-
-
-def _plain(value: object) -> str:
-    return (
-        number(value) if isinstance(value, Fraction) else str(value).lower() if isinstance(value, bool) else str(value)
-    )
 
 
 def limit(session: Session, item: Compiled, posting: Posting, total: Fraction, bound: Fraction) -> str:

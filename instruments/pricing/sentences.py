@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any, cast
 
 from django.utils.translation import gettext as _
 
 from instruments.pricing import phrases
-from instruments.pricing.model import PriceList, Quantity, Row, Rule, Scope, Term, Tier
-from instruments.pricing.phrases import Labels
+from instruments.pricing.model import Comparison, PriceList, Quantity, Ref, Row, Rule, Scope, Term, Tier
+from instruments.pricing.phrases import NO_LABELS, Labels
 from instruments.pricing.wording import money, number
-
-NO_LABELS: Labels = {}
 
 
 def describe(price_list: PriceList, labels: Mapping[str, str] = NO_LABELS) -> list[tuple[str, str]]:
@@ -47,7 +46,8 @@ class _Writer:
             text = _("If %(condition)s: %(sentence)s") % {"condition": condition, "sentence": text}
         begins_with_code = "_" in text.split(" ", 1)[0]
         sentences = [text if begins_with_code else text[:1].upper() + text[1:], *self._notes(rule)]
-        return " ".join(_("%(sentence)s.") % {"sentence": sentence} for sentence in sentences)
+        ended = [_("%(sentence)s.") % {"sentence": sentence} for sentence in sentences]
+        return reduce(lambda first, second: _("%(first)s %(second)s") % {"first": first, "second": second}, ended)
 
     def _amount(self, rule: Rule) -> str:
         if rule.kind == "percent":
@@ -58,12 +58,12 @@ class _Writer:
         return " × ".join([*factors, self._price(rule)])
 
     def _price(self, rule: Rule) -> str:
-        """The rate, the rows, the table or the tiers, or tiers as shares of one of these."""
+        """The rate, the rows (its own or those of its table) or the tiers, or tiers as shares of one of these."""
         texts = []
-        if rule.table is not None:
-            texts.append(_("the prices of table “%(table)s”") % {"table": self.labels.get(rule.table, rule.table)})
-        elif rule.rows:
-            texts.append(f"[{self.rows(rule.rows, rule.kind)}]")
+        rows = self.price_list.rows_of(rule)
+        if rows:
+            text = self.rows(rows, rule.kind)
+            texts.append(_("price (%(rows)s)") % {"rows": text} if rule.factors or rule.tiers else text)
         elif rule.rate is not None:
             texts.append(self._rate(rule.rate, rule.kind))
         if rule.tiers:
@@ -78,29 +78,47 @@ class _Writer:
         return money(rate, self.price_list.places)
 
     def rows(self, rows: Sequence[Row], kind: str) -> str:
-        """“audience = inside: 150.00; audience = outside: 300.00”."""
-        return "; ".join(self._row(row, kind) for row in rows)
+        """“members 150.00, guests 300.00”."""
+        join = phrases.clauses if any(row.tiers or row.adjust for row in rows) else phrases.listed
+        return join(self._row(row, kind) for row in rows)
 
     def _row(self, row: Row, kind: str) -> str:
         price = (
             self._tiers(row.tiers, None) if row.tiers else self._rate(row.rate, kind) if row.rate is not None else ""
         )
-        condition = phrases.condition(row.when, self.price_list, self.labels) or _("otherwise")
+        who = self._who(row)
+        condition = who or phrases.condition(row.when, self.price_list, self.labels) or _("otherwise")
         adjusted = Quantity((Fraction(1),), **cast("dict[str, Any]", dict(row.adjust)))
-        notes = ", ".join(phrases.adjustments(adjusted, self.price_list, self.labels))
-        text = f"{condition}: {price}" if price else condition
-        return f"{text} ({notes})" if notes else text
+        notes = phrases.listed(phrases.adjustments(adjusted, self.price_list, self.labels))
+        text = condition
+        if price:
+            short = (who or not row.when.parts) and not row.tiers
+            pattern = _("%(who)s %(price)s") if short else _("%(who)s: %(price)s")
+            text = pattern % {"who": condition, "price": price}
+        return _("%(quantity)s (%(notes)s)") % {"quantity": text, "notes": notes} if notes else text
+
+    def _who(self, row: Row) -> str:
+        """“members” alone, where a row depends on nothing but for whom and how; empty where there is more to say."""
+        known = {Ref("fact", "audience"), Ref("fact", "mode")}
+        tests = [part for part in row.when.parts if isinstance(part, Comparison) and part.op == "="]
+        if len(tests) < len(row.when.parts) or any(test.ref not in known or None in test.values for test in tests):
+            return ""
+        texts = [
+            phrases.one_of(phrases.value(test.ref.name, item, self.labels) for item in test.values) for test in tests
+        ]
+        return " ".join(texts)
 
     def _tiers(self, tiers: Sequence[Tier], rule: Rule | None) -> str:
         """“below 4: 200.00, from 4: 160.00, for all units at the tier reached”."""
         kind = rule.kind if rule else "price"
         texts = [
-            f"{phrases.tier_start(tiers, position)}: {self._tier_price(tier, kind)}"
+            _("%(who)s: %(price)s")
+            % {"who": phrases.tier_start(tiers, position), "price": self._tier_price(tier, kind)}
             for position, tier in enumerate(tiers)
         ]
         if rule is not None and rule.mode == "all":
             texts.append(_("for all units at the tier reached"))
-        return ", ".join(texts)
+        return phrases.listed(texts)
 
     def _tier_price(self, tier: Tier, kind: str) -> str:
         texts = []
@@ -117,11 +135,7 @@ class _Writer:
         values = {"percent": " × ".join([*factors, self._price(rule)]), "codes": phrases.codes(rule.on, self.codes)}
         text = _("%(percent)s of %(codes)s") % values
         if rule.as_if:
-            changes = phrases.all_of(
-                f"{phrases.attribute(name, self.labels)} = {phrases.value(name, item, self.labels)}"
-                for name, item in rule.as_if
-            )
-            return _("%(sentence)s, as if %(changes)s") % {"sentence": text, "changes": changes}
+            return phrases.listed([text, phrases.as_if(rule.as_if, self.labels)])
         return text
 
     def _limit(self, rule: Rule) -> str:

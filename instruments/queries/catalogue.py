@@ -59,12 +59,14 @@ class Filters:
 class Found:
     """One page of items in the contract's form, the number of all, and how the words were matched.
 
+    ``techniques``: what their keys are called in the reader's language.
     ``free``: where a time was asked for, the first starts of everything that has it, before facets.
     """
 
     items: list[dict[str, Any]]
     count: int
     how: How
+    techniques: dict[str, str]
     free: dict[int, datetime] | None = None
 
 
@@ -77,7 +79,7 @@ def find_instruments(viewer: Viewer, filters: Filters, *, limit: int, offset: in
 def item_of(rows: InstrumentQuerySet) -> dict[str, Any] | None:
     """The only row (with its price joined) in the contract's form; five queries."""
     found = list(rows.values(*_FIELDS)[:1])
-    return _items(found, first_free([_bookable(row) for row in found]))[0] if found else None
+    return _items(found, first_free([_bookable(row) for row in found]))[0][0] if found else None
 
 
 def candidates(viewer: Viewer, filters: Filters, how: How) -> InstrumentQuerySet:
@@ -116,7 +118,8 @@ def _find(viewer: Viewer, filters: Filters, limit: int, offset: int, how: How) -
     if not (filters.by_free_time or filters.sort == "earliest"):
         count = rows.count()
         page = list(_ordered(rows, filters, how).values(*_FIELDS)[offset : offset + limit]) if count > offset else []
-        return Found(_items(page, first_free([_bookable(row) for row in page])), count, how)
+        items, words = _items(page, first_free([_bookable(row) for row in page]))
+        return Found(items, count, how, words)
     # The facets of a page want to know of all that are free at the time, the order only of those that are left.
     asked = bookables((wide if filters.by_free_time else rows).order_by())
     free = first_free(asked, start=filters.free_from, end=filters.free_to, length=filters.length)
@@ -128,8 +131,8 @@ def _find(viewer: Viewer, filters: Filters, limit: int, offset: int, how: How) -
         pks.sort(key=lambda pk: (pk not in free, free[pk].timestamp() if pk in free else 0))
     shown = pks[offset : offset + limit]
     by_pk = {row["pk"]: row for row in rows.filter(pk__in=shown).values(*_FIELDS)}
-    items = _items([by_pk[pk] for pk in shown if pk in by_pk], free)
-    return Found(items, len(pks), how, free if filters.by_free_time else None)
+    items, words = _items([by_pk[pk] for pk in shown if pk in by_pk], free)
+    return Found(items, len(pks), how, words, free if filters.by_free_time else None)
 
 
 def _ordered(rows: InstrumentQuerySet, filters: Filters, how: How) -> InstrumentQuerySet:
@@ -144,18 +147,22 @@ def _bookable(row: dict[str, Any]) -> Bookable:
     return Bookable(*(row[name] for name in Bookable._fields))
 
 
-def _items(rows: Sequence[dict[str, Any]], free: dict[int, datetime]) -> list[dict[str, Any]]:
-    techniques = _techniques([row["pk"] for row in rows])
+def _items(rows: Sequence[dict[str, Any]], free: dict[int, datetime]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The items, and the names of their techniques."""
     language = get_language() or ""
-    return [_item(row, techniques[row["pk"]], free.get(row["pk"]), language) for row in rows]
+    techniques, words = _techniques([row["pk"] for row in rows], english=language.startswith("en"))
+    return [_item(row, techniques[row["pk"]], free.get(row["pk"]), language) for row in rows], words
 
 
-def _techniques(pks: Iterable[int]) -> dict[int, list[str]]:
+def _techniques(pks: Iterable[int], *, english: bool) -> tuple[dict[int, list[str]], dict[str, str]]:
     out: dict[int, list[str]] = defaultdict(list)
+    words: dict[str, str] = {}
     links = Instrument.techniques.through.objects.filter(instrument__in=list(pks)).order_by("technique__key")
-    for instrument, key in links.values_list("instrument_id", "technique__key"):
+    fields = ("instrument_id", "technique__key", "technique__name", "technique__name_en")
+    for instrument, key, name, name_en in links.values_list(*fields):
         out[instrument].append(key)
-    return out
+        words[key] = (english and name_en) or name
+    return out, words
 
 
 def _item(row: dict[str, Any], techniques: list[str], free: datetime | None, language: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from backend.core.errors import NotFound
 from instruments.models import Instrument, Mode, OpeningHours, PriceList, SpecialDay
+from instruments.pricing.phrases import listed
 from instruments.pricing.published import published_table
 from instruments.pricing.reading import parse_price_list
 from instruments.queries.catalogue import item_of
@@ -85,7 +86,13 @@ def published(version: PriceList) -> dict[str, Any]:
         "name": str(version.document.get("name", "")),
         "currency": version.currency,
         "rows": [
-            {"item": row.item, "audience": row.audience, "price": row.price, "unit": row.unit, "note": row.note}
+            {
+                "item": row.item,
+                "audience": listed(row.audiences),
+                "price": row.price,
+                "unit": row.unit,
+                "note": row.note,
+            }
             for row in rows
         ],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -33,6 +33,19 @@ CROWD = 200
 NEAR = timedelta(days=1)
 # What a stretch without a free unit is called: the most lasting reason.
 _KINDS = (OccupancyKind.OUTAGE, OccupancyKind.BOOKING, OccupancyKind.OFFER, OccupancyKind.HOLD)
+
+
+# function(ids of instruments, now) → {id: (earliest start allowed, grid in minutes from local midnight or 0)}
+FirstStart = Callable[[Sequence[int], datetime], Mapping[int, tuple[datetime, int]]]
+_first_start: list[FirstStart] = []
+
+
+def tell_first_start(function: FirstStart) -> None:
+    """Rules of booking say when one may start, but this room does not know them: the one that does registers itself.
+
+    It is asked once for all instruments and leaves out those that may start now; its queries must not grow with them.
+    """
+    _first_start[:] = [function]
 
 
 class Bookable(NamedTuple):
@@ -121,21 +134,30 @@ def first_free(
     Instruments without one are left out. Three queries. Of a crowd, most have time when the first of it opens: that
     day is read first, and the others (one more query) only for those that have none there.
     """
-    since = _next_step(max(start or timezone.now(), timezone.now()))
-    until = end or since + HORIZON
+    now = timezone.now()
+    since = max(start or now, now)
+    until = end or _next_step(since) + HORIZON
     left = [each for each in instruments if each.by_the_hour]
     facts = _Facts(since, until)
     facts.read_hours([each.pk for each in left])
     left = [each for each in left if facts.open(each)]
+    asked = [each.pk for each in left]
+    told = {pk: found for tell in _first_start for pk, found in tell(asked, now).items()} if asked else {}
     out: dict[int, datetime] = {}
     if len(left) > CROWD:
         near = min(facts.open(each)[0].start for each in left) + NEAR
-        out = _first_starts(left, facts, min(near, until), length)
+        out = _first_starts(left, facts, min(near, until), length, told)
         left = [each for each in left if each.pk not in out]
-    return out | _first_starts(left, facts, until, length)
+    return out | _first_starts(left, facts, until, length, told)
 
 
-def _first_starts(asked: Sequence[Bookable], facts: _Facts, until: datetime, length: timedelta) -> dict[int, datetime]:
+def _first_starts(
+    asked: Sequence[Bookable],
+    facts: _Facts,
+    until: datetime,
+    length: timedelta,
+    told: Mapping[int, tuple[datetime, int]],
+) -> dict[int, datetime]:
     """First starts of bookings that end by ``until``; one query."""
     facts.read_taken([each.pk for each in asked], until, margin=_margin(asked))
     out: dict[int, datetime] = {}
@@ -146,9 +168,21 @@ def _first_starts(asked: Sequence[Bookable], facts: _Facts, until: datetime, len
         if open_ and taken:
             before, after = timedelta(minutes=each.setup_minutes), timedelta(minutes=each.cleaning_minutes)
             open_ = bookable_stretches(open_, taken, units=each.units, length=length, before=before, after=after)
-        if open_:
-            out[each.pk] = min(period.start for period in open_)
+        first = _first_start_in(open_, length, ZoneInfo(each.timezone), facts.start, *told.get(each.pk, (None, 0)))
+        if first is not None:
+            out[each.pk] = first
     return out
+
+
+def _first_start_in(
+    open_: Iterable[Period], length: timedelta, zone: ZoneInfo, since: datetime, earliest: datetime | None, grid: int
+) -> datetime | None:
+    """In stretches in order of their starts; without a grid of the rules, what has begun is entered at half hours."""
+    earliest = max(since, earliest or since)
+    earliest = earliest if grid else _next_step(earliest)
+    starts = ((max(period.start, earliest), period.end) for period in open_)
+    fitting = ((_on_grid(start, grid, zone), end) for start, end in starts)
+    return next((start for start, end in fitting if start + length <= end), None)
 
 
 def bookings_outside_hours(instrument: Instrument) -> int:
@@ -263,6 +297,15 @@ def _by_kind(taken: Sequence[tuple[int, datetime, datetime, str]], start: dateti
             since = out.pop().start
         out.append(Busy(since, until, kind))
     return out
+
+
+def _on_grid(at: datetime, grid: int, zone: ZoneInfo) -> datetime:
+    """The next multiple of the minutes from local midnight."""
+    if not grid:
+        return at
+    local = at.astimezone(zone)
+    passed = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return at + -passed % timedelta(minutes=grid)
 
 
 def _next_step(at: datetime) -> datetime:

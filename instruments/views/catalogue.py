@@ -60,7 +60,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         "found": found,
         "page": paginator.page(number if found.count else 1),
-        "cards": [_card(item) for item in found.items],
+        "cards": [_card(item, found.techniques) for item in found.items],
         "facets": facets(viewer, filters, found),
         "narrowed": filters.number_chosen,
     }
@@ -76,7 +76,7 @@ def _page_number(request: HttpRequest) -> int:
     return max(1, int(text)) if text.isdecimal() and len(text) < 6 else 1
 
 
-def _card(item: dict[str, Any]) -> dict[str, Any]:
+def _card(item: dict[str, Any], techniques: dict[str, str]) -> dict[str, Any]:
     modes = {mode.value: mode.label for mode in Mode}
     units = {"hour": _("hour"), "sample": _("sample"), "use": _("use")}
     price = item["price_from"]
@@ -84,6 +84,7 @@ def _card(item: dict[str, Any]) -> dict[str, Any]:
     return {
         **item,
         "icon": ICONS.get(code[:2], USUAL_ICON),
+        "technique_words": [(key, techniques[key]) for key in item["techniques"]],
         "mode_words": [modes[mode] for mode in item["modes"]],
         "price_unit": units.get(price["unit"], price["unit"]) if price else "",
         "by_sample_only": item["modes"] == [Mode.SAMPLE.value],

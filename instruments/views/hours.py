@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
@@ -42,9 +43,12 @@ def hours(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @page
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def special_days(request: HttpRequest, pk: int) -> HttpResponse:
+    """They have no page of their own: who comes back to the address of the form sees the hours."""
     instrument = get_managed_instrument(access(request), pk)
+    if request.method != "POST":
+        return redirect("instruments:hours", instrument.pk)
     days = SpecialDaysForm.sent(request.POST)
     refused = False
     if "do" in request.POST:

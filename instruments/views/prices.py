@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from backend.accounts.auth import access, page, person
 from instruments.actions.prices import save_price_list
-from instruments.forms.prices import PriceDocumentForm, PricePresetForm, preset_values
+from instruments.forms.preset import preset_values
+from instruments.forms.prices import PriceDocumentForm, PricePresetForm
 from instruments.models import Instrument, PriceList
 from instruments.pricing.reading import parse_price_list
 from instruments.pricing.sentences import describe
@@ -31,7 +32,8 @@ def prices(request: HttpRequest, pk: int) -> HttpResponse:
     instrument = get_managed_instrument(access(request), pk)
     current = price_list_in_force(instrument)
     initial, is_preset = _initial(instrument, current)
-    preset = PricePresetForm(request.POST or None, modes=instrument.modes, initial=initial)
+    base = current.document if current is not None and is_preset else None
+    preset = PricePresetForm(request.POST or None, modes=instrument.modes, initial=initial, base=base)
     if request.method == "POST" and preset.is_valid():
         return _save(request, instrument, preset.document(instrument.institution.currency), preset.cleaned_data)
     shown_version = _chosen(request, instrument) or current

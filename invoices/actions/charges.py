@@ -61,7 +61,7 @@ def reserve_charges(
         },
     )
     if not created:
-        charge = Charge.objects.select_for_update().get(pk=charge.pk)
+        charge = Charge.objects.select_for_update(no_key=True).get(pk=charge.pk)
         if charge.state != ChargeState.RESERVED:
             raise refuse("charge_not_reserved", _("This has been charged already; its quote cannot change any more."))
     before = _figures(charge)
@@ -137,7 +137,7 @@ def _settle(
 
 
 def _lock_source(source: str, source_uid: UUID) -> Charge | None:
-    return Charge.objects.select_for_update().filter(source=source, source_uid=source_uid).first()
+    return Charge.objects.select_for_update(no_key=True).filter(source=source, source_uid=source_uid).first()
 
 
 def _refuse_if_invoiced(charge: Charge) -> None:

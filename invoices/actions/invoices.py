@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
-from zoneinfo import ZoneInfo
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -15,7 +14,7 @@ from backend.accounts.models import Organisation, Role, User
 from backend.accounts.queries import people_with
 from backend.audit.actions import record
 from backend.core.db import atomic_action
-from backend.core.errors import NotFound, Refused, invalid, refuse
+from backend.core.errors import Busy, NotFound, Refused, invalid, refuse
 from backend.core.money import ZERO, add_up, format_amount
 from backend.outbox.actions import post
 from invoices import queries, rules
@@ -30,6 +29,9 @@ from invoices.models import (
     TaxRate,
 )
 
+# How often a draft may be issued or deleted under our hands before we give up.
+DRAFT_ATTEMPTS = 5
+
 _FIXED_AT_ISSUE = (
     *("year", "sequence", "number", "tax_percent", "net", "tax", "total", "snapshot", "snapshot_sha256"),
     *("issued_at", "issued_by", "due_date", "status"),
@@ -42,10 +44,20 @@ def draft_invoice(*, institution_id: int, customer_id: int, period: str, by: Use
 
     Adds to the draft of that month if there is one. A draft has one currency, the institution's own first,
     and at most the lines that a document may have: what is left is collected after it has been issued.
-    `Refused` if there is nothing.
+    `Refused` if there is nothing. Charges never go to a draft that was issued or deleted while we waited for it:
+    then a new one is begun.
     """
     if not rules.is_period(period):
         raise invalid("period", _("Give the month as YYYY-MM, for example 2026-03."))
+    for _attempt in range(DRAFT_ATTEMPTS):
+        draft = _collect(institution_id, customer_id, period, by)
+        if draft is not None:
+            return draft
+    raise Busy
+
+
+def _collect(institution_id: int, customer_id: int, period: str, by: User) -> Invoice | None:
+    """None if the draft was issued or deleted before we had its lock."""
     billable = Charge.objects.billable().filter(
         institution=institution_id, customer=customer_id, service_date__lte=rules.last_day(period)
     )
@@ -60,18 +72,23 @@ def draft_invoice(*, institution_id: int, customer_id: int, period: str, by: Use
         return standing
     home = Organisation.objects.values_list("currency", flat=True).get(pk=institution_id)
     currency = home if home in currencies else min(currencies)
-    draft, created = drafts.get_or_create(
-        currency=currency,
-        defaults={
-            "institution_id": institution_id,
-            "customer_id": customer_id,
-            "period": period,
-            "status": InvoiceStatus.DRAFT,
-            "created_by": by,
-        },
-    )
-    draft = _lock_invoice(draft.pk)
-    charges = list(billable.filter(currency=currency).select_for_update().order_by("pk"))
+    try:
+        found, created = drafts.get_or_create(
+            currency=currency,
+            defaults={
+                "institution_id": institution_id,
+                "customer_id": customer_id,
+                "period": period,
+                "status": InvoiceStatus.DRAFT,
+                "created_by": by,
+            },
+        )
+        draft = _lock_invoice(found.pk, no_key=True)
+    except (IntegrityError, NotFound):  # another's draft stood in the way and is none any more
+        return None
+    if draft.status != InvoiceStatus.DRAFT:
+        return None
+    charges = list(billable.filter(currency=currency).select_for_update(no_key=True).order_by("pk"))
     if created and add_up(charge.total for charge in charges) <= 0:
         raise _nothing_to_invoice()
     taken = _as_many_as_fit(draft, charges)
@@ -99,11 +116,11 @@ def issue_invoice(*, invoice: Invoice, by: User) -> Invoice:
     """
     draft = _lock_invoice(invoice.pk)
     _refuse_unless_draft(draft)
-    charges = list(Charge.objects.filter(invoice=draft).select_for_update().order_by("pk"))
+    charges = list(Charge.objects.filter(invoice=draft).select_for_update(no_key=True).order_by("pk"))
     lines = queries.printed_lines(draft)
     _refuse_unissuable(lines)
     now = timezone.now()
-    today = timezone.localdate(now, ZoneInfo(draft.institution.timezone))
+    today = rules.day_at(draft.institution, now)
     draft.year, draft.sequence = today.year, _next_sequence(draft, today.year)
     draft.number = rules.invoice_number(draft.series, draft.institution.code, draft.year, draft.sequence)
     rate = TaxRate.objects.in_force(draft.institution_id, today)
@@ -128,7 +145,7 @@ def write_fapiao_number(*, invoice: Invoice, number: str, by: User) -> Invoice:
     digits = rules.fapiao_number(number)
     if digits is None:
         raise invalid("number", _("The number of a fapiao has exactly 20 digits."))
-    locked = _lock_invoice(invoice.pk)
+    locked = _lock_invoice(invoice.pk, no_key=True)
     if locked.status == InvoiceStatus.DRAFT:
         raise refuse("not_issued", _("A draft has no fapiao. Issue it first."))
     before = locked.fapiao_number
@@ -139,8 +156,9 @@ def write_fapiao_number(*, invoice: Invoice, number: str, by: User) -> Invoice:
     return locked
 
 
-def _lock_invoice(pk: int) -> Invoice:
-    locked = Invoice.objects.select_for_update(of=("self",)).select_related("institution", "customer")
+def _lock_invoice(pk: int, *, no_key: bool = False) -> Invoice:
+    """``no_key`` where the row stays and keeps its number; to PostgreSQL all that is unique is a key."""
+    locked = Invoice.objects.select_for_update(of=("self",), no_key=no_key).select_related("institution", "customer")
     found = locked.filter(pk=pk).first()
     if found is None:
         raise NotFound
@@ -183,7 +201,7 @@ def _refuse_unissuable(lines: Sequence[ChargeLine]) -> None:
 def _next_sequence(invoice: Invoice, year: int) -> int:
     """The next number of the institution's series and year, held by the counter's row lock until commit."""
     counter, _created = Counter.objects.get_or_create(institution=invoice.institution, series=invoice.series, year=year)
-    counter = Counter.objects.select_for_update().get(pk=counter.pk)
+    counter = Counter.objects.select_for_update(no_key=True).get(pk=counter.pk)
     counter.last += 1
     counter.save(update_fields=["last"])
     return counter.last

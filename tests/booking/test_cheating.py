@@ -69,6 +69,9 @@ def test_parameters_that_the_price_list_asks_for_are_priced(clock: Any) -> None:
     make_price_list(instrument, {"currency": "CNY", "rules": [rule]})
 
     assert book(instrument, parameters={"points": 4}).quote["total"] == "40.00"
+    with pytest.raises(Refused) as refused:
+        book(instrument, at(13), at(14), parameters={"points": -4})
+    assert codes(refused) == ["negative"]
 
 
 def test_approval_of_every_booking_cannot_be_claimed_in_advance(lab: Any) -> None:

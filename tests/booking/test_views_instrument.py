@@ -38,7 +38,7 @@ def test_a_visitor_reads_prices_rules_and_free_times() -> None:
     page = html(browser().get(f"/instruments/{lab.instrument.pk}/"))
 
     assert "¥100.00/h" in page
-    assert "the instrument manager must approve" in page
+    assert "Bookings of other organisations need the instrument manager’s approval." in page
     assert "0471-1234567" in page
     assert 'data-fill-start="2026-11-24T10:00"' in page
     assert "Sign in and book" in page
@@ -372,3 +372,35 @@ def test_an_instrument_without_opening_hours_shows_closed_days() -> None:
 
     assert page.count("load-closed") == 14
     assert "No time of this length is free on this day." in page
+
+
+def test_a_start_in_the_past_is_said_once() -> None:
+    lab = Lab()
+    lead = {"rules": [{"kind": "deadline", "topic": "lead", "latest": "start -48h"}]}
+    save_policy(instrument=lab.instrument, document=lead, by=lab.manager, valid_from=date(2026, 1, 1))
+    gone = {"start": "2026-11-02T09:00", "end": "2026-11-02T12:00"}
+
+    answer = html(browser(lab.engineer).post(f"/instruments/{lab.instrument.pk}/check/", wish() | gone))
+
+    assert "The start lies in the past." in answer
+    assert "This was possible only until" not in answer
+
+
+def test_a_booking_that_is_too_long_is_offered_at_the_longest_length() -> None:
+    lab = Lab()
+    longest = {"rules": [{"kind": "length", "topic": "length", "max": 120}]}
+    save_policy(instrument=lab.instrument, document=longest, by=lab.manager, valid_from=date(2026, 1, 1))
+
+    answer = html(browser(lab.engineer).post(f"/instruments/{lab.instrument.pk}/check/", wish(9, 12)))
+
+    assert "At most 2 hours; this is 3 hours." in answer
+    assert f'data-fill-end="{wish(9, 11)["end"]}"' in answer
+
+
+def test_an_unreadable_date_names_its_field_once() -> None:
+    lab = Lab()
+
+    answer = html(browser(lab.engineer).post(f"/instruments/{lab.instrument.pk}/check/", wish() | {"start": "soon"}))
+
+    assert answer.count('<li class="refusal">') == 1
+    assert "From: Please give a date and a time." in answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -141,3 +141,35 @@ def test_a_calendar_answers_any_question(query: str) -> None:
     lab = Lab()
 
     assert browser(lab.engineer).get(f"/calendar/events/{query}").json() == []
+
+
+def test_an_unlogged_use_stands_first_and_not_among_the_past() -> None:
+    lab = Lab()
+    booking = lab.book(9, 12)
+
+    with time_machine.travel(booking.end + timedelta(days=2), tick=False):
+        client = browser(lab.engineer)
+        upcoming, past = html(client.get("/bookings/")), html(client.get("/bookings/past/"))
+        home = html(client.get("/"))
+
+    assert "Waiting for the use to be logged" in upcoming
+    assert f"/bookings/{booking.pk}/" in upcoming
+    assert f"/bookings/{booking.pk}/" not in past
+    assert "Waiting for the use to be logged" in home
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01T00:00:00%2B14:00", "0001-01-02T00:00:00%2B14:00"),
+        ("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z"),
+        ("9999-12-30T00:00:00Z", "9999-12-31T00:00:00Z"),
+    ],
+)
+def test_a_range_outside_the_calendar_is_answered_with_this_week(start: str, end: str) -> None:
+    lab = Lab()
+    asked = f"?start={start}&end={end}"
+
+    assert browser().get(f"/instruments/{lab.instrument.pk}/events/{asked}").status_code == 200
+    assert browser(lab.engineer).get(f"/calendar/events/{asked}").status_code == 200
+    assert browser(lab.manager).get(f"/desk/events/{asked}").status_code == 200

@@ -77,6 +77,16 @@ def test_the_document_is_served_and_declares_problems(db: None) -> None:
     assert "Problem" in document["components"]["schemas"]
 
 
+def test_no_key_of_the_document_stands_twice(db: None) -> None:
+    text = Client().get("/api/v1/openapi.json").content
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        assert len(pairs) == len(dict(pairs)), [key for key, _ in pairs]
+        return dict(pairs)
+
+    assert "openapi" in json.loads(text, object_pairs_hook=once)
+
+
 def test_the_docs_page_is_served(db: None) -> None:
     assert Client().get("/api/v1/docs").status_code == 200
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -334,3 +335,34 @@ def test_a_crowd_finds_the_same_first_times_as_each_alone(db: None, monkeypatch:
 
     assert crowd == alone
     assert len(crowd) == 5
+
+
+@pytest.mark.parametrize(
+    ("earliest", "grid", "expected"),
+    [
+        ((12, 7), 0, "2026-11-30T12:30:00+08:00"),
+        ((12, 7), 60, "2026-11-30T13:00:00+08:00"),
+        ((12, 0), 120, "2026-11-30T12:00:00+08:00"),
+        ((12, 7), 15, "2026-11-30T12:15:00+08:00"),
+        # An hour from 19:30 on ends after closing.
+        ((19, 10), 30, "2026-12-01T08:00:00+08:00"),
+    ],
+)
+@travel(NOW, tick=False)
+def test_next_free_keeps_the_lead_time_and_the_grid_of_the_rules(
+    db: None, monkeypatch: pytest.MonkeyPatch, earliest: tuple[int, int], grid: int, expected: str
+) -> None:
+    asked = []
+
+    def rules(pks: Sequence[int], now: datetime) -> dict[int, tuple[datetime, int]]:
+        asked.append((list(pks), now))
+        return {pk: (at(*earliest, NOW.date()), grid) for pk in pks}
+
+    monkeypatch.setattr(free, "_first_start", [])
+    free.tell_first_start(rules)
+    instrument = make_instrument()
+
+    item = find_instruments(Viewer(), Filters(), limit=1).items[0]
+
+    assert item["next_free"].isoformat() == expected
+    assert [(pks, now.timestamp()) for pks, now in asked] == [([instrument.pk], NOW.timestamp())]

@@ -258,3 +258,18 @@ def test_a_person_of_two_institutions_must_say_where(db: None) -> None:
         institution_to_manage(access_of(person), foreign.pk)
     with pytest.raises(Forbidden):
         institution_to_manage(access_of(make_member(one)), None)
+
+
+def test_an_instrument_that_is_shared_needs_a_mode(db: None) -> None:
+    instrument = make_instrument()
+    by = make_manager(instrument.institution)
+    none = {"mode_self": False, "mode_operator": False, "mode_sample": False}
+
+    with pytest.raises(Invalid) as refused:
+        update_instrument(instrument=instrument, by=by, values=none)
+    hidden = update_instrument(instrument=instrument, by=by, values={**none, "sharing": "none"})
+    with pytest.raises(Invalid):
+        update_instrument(instrument=instrument, by=by, values={"sharing": "external"})
+
+    assert [(one.field, one.code) for one in refused.value.refusals] == [("modes", "no_mode")]
+    assert hidden.modes == []

@@ -78,22 +78,64 @@ def test_catalogue_beyond_the_last_page_shows_the_first(db: None) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "q=a%00b",
-        "q=" + "x" * 201,
         "region=%00",
         "category=" + "x" * 61,
-        "sort=random",
-        "day=yesterday",
-        "day=2000-01-01",
-        "length=7",
-        "price_max=x",
-        "price_max=-1",
-        "price_max=1e99",
         "&".join(f"region={n}" for n in range(51)),
     ],
 )
 def test_catalogue_refuses_addresses_that_nobody_was_offered(db: None, query: str) -> None:
     assert client_of().get(f"/instruments/?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("q=a%00b", "Null characters are not allowed."),
+        ("q=" + "x" * 201, "at most 200 characters"),
+        ("sort=random", ""),
+        ("day=yesterday", "Enter a valid date."),
+        ("day=2000-01-01", "Choose a day from today on"),
+        ("length=7", "Select a valid choice."),
+        ("price_max=abc", "Enter a number."),
+        ("price_max=-1", "greater than or equal to 0"),
+        ("price_max=1e99", "no more than"),
+    ],
+)
+def test_catalogue_ignores_what_cannot_be_read_and_says_so(db: None, query: str, sentence: str) -> None:
+    make_instrument(name_en="Still shown")
+
+    answer = client_of().get(f"/instruments/?{query}")
+
+    assert answer.status_code == 200
+    assert "Still shown" in text(answer)
+    assert sentence in text(answer)
+
+
+def test_cards_name_techniques_in_the_readers_language(db: None) -> None:
+    instrument = make_instrument()
+    instrument.techniques.add(Technique.objects.create(key="Xray", name="X射线衍射", name_en="X-ray diffraction"))
+
+    assert ">X-ray diffraction</span>" in text(client_of().get("/instruments/"))
+    assert ">X射线衍射</span>" in text(client_of(**{"accept-language": "zh-hans"}).get("/instruments/"))
+
+
+def test_settings_page_wants_a_mode(db: None) -> None:
+    institution = make_institution()
+    client = client_of(make_manager(institution))
+    Category.objects.get_or_create(pk="0101", defaults={"name": "c"})
+
+    answer = client.post("/manage/instruments/new/", {"name": "a", "sharing": "external"})
+
+    assert answer.status_code == 422
+    assert "Choose at least one mode of use" in text(answer)
+
+
+def test_special_days_address_leads_to_the_hours(db: None) -> None:
+    instrument = make_instrument()
+
+    answer = client_of(make_manager(instrument.institution)).get(f"/manage/instruments/{instrument.pk}/special-days/")
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/manage/instruments/{instrument.pk}/hours/")
 
 
 @pytest.mark.parametrize("query", ["institution=x", "mode=teleport", "institution=" + "9" * 40, "page=x", "page=-1"])

@@ -39,7 +39,7 @@ def invite(*, organisation: Organisation, email: str, roles: Collection[str], by
     refusals = role_refusals(organisation.kind, roles)
     if refusals:
         raise Invalid(*refusals)
-    locked = Organisation.objects.select_for_update().get(pk=organisation.pk)
+    locked = Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
     if locked.status != OrganisationStatus.ACTIVE:
         raise refuse("not_active", _("Your organisation has not been confirmed yet."))
     _refuse_double(locked, email)
@@ -90,7 +90,8 @@ def accept_invitation(*, invitation: Invitation, by: User | NewPerson) -> User:
             fix_text=_("Sign in with the invited address, or ask for an invitation to yours."),
         )
     now = timezone.now()
-    locked = Invitation.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=invitation.pk)
+    waiting = Invitation.objects.select_for_update(of=("self",), no_key=True).select_related("organisation")
+    locked = waiting.get(pk=invitation.pk)
     refusals = invitation_refusals(locked, now=now)
     if refusals:
         raise Refused.because(refusals)

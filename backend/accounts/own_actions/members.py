@@ -103,7 +103,7 @@ def set_manager_scope(
 
 def _lock_roles(organisation: Organisation, user: User) -> MembershipQuerySet:
     """The person's roles here. The organisation's lock keeps two administrators from removing each other."""
-    Organisation.objects.select_for_update().get(pk=organisation.pk)
+    Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
     here = Membership.objects.filter(organisation=organisation, user=user, ended_at=None)
     if not here.exists():
         raise NotFound

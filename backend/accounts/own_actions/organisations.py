@@ -19,11 +19,13 @@ FIELDS = ("name", "name_en", "region", "address", "phone", "email", "bank", "ban
 @atomic_action
 def change_organisation(*, organisation: Organisation, values: Mapping[str, str], by: User) -> Organisation:
     """The data that invoices and the catalogue show. The credit code can be added where there is none, not changed."""
-    locked = Organisation.objects.select_for_update().get(pk=organisation.pk)
+    code = normalise_uscc(values.get("uscc", "") or "")
+    # To PostgreSQL all that is unique is a key, here and below.
+    same_key = code in ("", organisation.uscc)
+    locked = Organisation.objects.select_for_update(no_key=same_key).get(pk=organisation.pk)
     wanted: dict[str, str] = {key: values[key].strip() for key in FIELDS if key in values}
     if not wanted.get("name", locked.name):
         raise invalid("name", _("An organisation needs a name."), "required")
-    code = normalise_uscc(values.get("uscc", "") or "")
     if code and code != locked.uscc:
         wanted["uscc"] = _new_code(locked, code)
     before = {key: getattr(locked, key) for key in wanted}
@@ -59,7 +61,7 @@ def create_group(*, organisation: Organisation, name: str, by: User) -> Group:
 @atomic_action
 def change_group(*, group: Group, name: str, members: Collection[int], active: bool, by: User) -> Group:
     """Rename it, say who belongs to it (ids of members of the organisation), close or reopen it."""
-    group = Group.objects.select_for_update().get(pk=group.pk)
+    group = Group.objects.select_for_update(no_key=name.strip() == group.name).get(pk=group.pk)
     here = Membership.objects.filter(organisation=group.organisation_id, ended_at=None, user__in=list(members))
     chosen = sorted(set(here.values_list("user_id", flat=True)))
     before = {"name": group.name, "active": group.active, "members": sorted(group.members.values_list("pk", flat=True))}
@@ -85,7 +87,7 @@ def create_project(*, organisation: Organisation, code: str, name: str, group: G
 @atomic_action
 def change_project(*, project: Project, code: str, name: str, group: Group | None, active: bool, by: User) -> Project:
     """Rename, move to another group, close or reopen. What was booked on it stays with it."""
-    project = Project.objects.select_for_update().get(pk=project.pk)
+    project = Project.objects.select_for_update(no_key=code.strip() == project.code).get(pk=project.pk)
     _check_group(project.organisation, group)
     before = _project_words(project)
     project.code, project.name, project.group, project.active = code.strip(), name.strip(), group, active

@@ -95,7 +95,7 @@ def change_registration(*, registration: Registration, enterprise: Mapping[str, 
 @atomic_action
 def confirm_registration(*, registration: Registration, by: User, note: str = "") -> Registration:
     """The enterprise may act from now on. A code that had to be reviewed needs a note on what it was compared with."""
-    locked = _lock_waiting(registration)
+    locked = _lock_waiting(registration, no_key=True)
     if locked.needs_review and not note.strip():
         sentence = _("This code begins with a letter. Note which document you compared it with.")
         raise invalid("note", sentence, "review_note")
@@ -150,13 +150,15 @@ def known_enterprise() -> Refused:
     )
 
 
-def _lock(registration: Registration) -> Registration:
-    Organisation.objects.select_for_update().get(pk=registration.organisation_id)
-    return Registration.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=registration.pk)
+def _lock(registration: Registration, *, no_key: bool = False) -> Registration:
+    """``no_key`` where the organisation keeps its credit code, which is a key to PostgreSQL."""
+    Organisation.objects.select_for_update(no_key=no_key).get(pk=registration.organisation_id)
+    rows = Registration.objects.select_for_update(of=("self",), no_key=True).select_related("organisation")
+    return rows.get(pk=registration.pk)
 
 
-def _lock_waiting(registration: Registration) -> Registration:
-    locked = _lock(registration)
+def _lock_waiting(registration: Registration, *, no_key: bool = False) -> Registration:
+    locked = _lock(registration, no_key=no_key)
     if locked.status != RegistrationStatus.PENDING:
         raise _decided()
     return locked

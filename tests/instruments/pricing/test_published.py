@@ -74,3 +74,15 @@ def test_what_is_not_simple_appears_as_its_sentence() -> None:
         ("", "None", "Quoted."),
         ("", "None", "[from 0: 5.00 flat]."),
     ]
+
+
+def test_late_cancellation_says_what_is_charged() -> None:
+    time = {"name": "Machine time", "rate": 9, "when": {"event": "use"}}
+    fee = {"name": "Late", "kind": "percent", "on": ["r1"], "rate": 50, "as_if": {"event": "use"}}
+
+    assert _rows(time, {**fee, "when": {"event": "cancel", "notice": {"<": 24}}})[1] == (
+        "Late", "everyone", "50", "percent", "Cancelled less than 24 h before: 50 % of Machine time",
+    )  # fmt: skip
+    assert _rows(time, {**fee, "as_if": {"used": None}})[1][4] == (
+        "50 % of Machine time, as if all booked time had been used"
+    )

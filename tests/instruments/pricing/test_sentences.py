@@ -251,3 +251,21 @@ def test_words_of_a_list_are_of_the_language_of_the_reader() -> None:
 
     with translation.override("zh-hans"):
         assert describe(found)[0][1].startswith("1.00")
+
+
+def test_rule_with_named_quantity_and_table_is_told_in_words() -> None:
+    hour = [
+        {"when": {"mode": "self", "audience": "inside"}, "rate": 30},
+        {"when": {"mode": "self", "audience": "outside"}, "rate": 80},
+    ]
+    found = price_list(
+        {"qty": ["hours"], "table": "hour"},
+        {"kind": "percent", "on": ["r1"], "rate": 50, "when": {"event": "cancel", "notice": {"<": 24}}},
+        quantities={"hours": {"of": "union", "min": 0.5}},
+        tables={"hour": hour},
+    )
+
+    assert [sentence for _code, sentence in describe(found, LABELS)] == [
+        "Booked and used time together (at least 0.5 h) × price (self members 30.00, self guests 80.00).",
+        "If cancelled less than 24 h before: 50 % of r1.",
+    ]

@@ -87,6 +87,21 @@ function showProjects() {
   }
 }
 
+// --- reasons against a time -----------------------------------------------------------------------------------------
+
+/** Scrolls the panel, not the page, until the reasons stand above its foot. */
+function showReasons() {
+  const panel = form();
+  const reasons = document.getElementById("reasons");
+  if (!panel || !reasons) return;
+  if (panel.scrollHeight <= panel.clientHeight) return reasons.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  const foot = document.getElementById("panel-foot").offsetHeight;
+  const { top, bottom } = reasons.getBoundingClientRect();
+  const frame = panel.getBoundingClientRect();
+  const below = Math.min(bottom - (frame.bottom - foot) + 12, top - frame.top - 12);
+  if (below > 0 || top < frame.top) panel.scrollBy({ top: below, behavior: "smooth" });
+}
+
 // --- small helps --------------------------------------------------------------------------------------------------
 
 function write(button) {
@@ -134,7 +149,7 @@ document.addEventListener("calendar:select", () => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === "times") mark();
   // What speaks against the choice must be seen; a price stands at the foot anyway.
-  if (event.target.id === "answer") event.target.querySelector(".refusals")?.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  if (event.target.id === "answer") showReasons();
   if (event.target.id === "feeds") showParts();
 });
 // Opened by its key, the field for the reason is ready to type in.
@@ -151,3 +166,4 @@ mark();
 showProjects();
 showParts();
 form()?.querySelector("[name=day]:checked")?.closest(".strip-day")?.scrollIntoView({ block: "nearest", inline: "center" });
+showReasons();

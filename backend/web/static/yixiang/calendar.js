@@ -81,7 +81,15 @@ async function load(element, zone, { startStr, endStr }) {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   const body = await answer.json();
-  return (Array.isArray(body) ? body : body.items).map((given) => asEvent(given, zone));
+  const events = (Array.isArray(body) ? body : body.items).map((given) => asEvent(given, zone));
+  return "fromToday" in element.dataset ? [...events, ...past(startStr, endStr, zone)] : events;
+}
+
+/** What lies behind, in grey: each day of the range up to now. */
+function past(startStr, endStr, zone) {
+  const now = wallTime(Date.now(), zone);
+  const end = endStr < now ? endStr : now;
+  return startStr < end ? [{ id: "past", start: startStr, end, display: "background", classNames: ["ev-past"] }] : [];
 }
 
 // --- selection ----------------------------------------------------------------------------------------------------
@@ -142,6 +150,11 @@ const BUTTONS = {
   resourceTimelineMonth: "month",
 };
 
+/** Monday; where a week begins with today, the weekday that is today. */
+function firstDay(element, zone) {
+  return "fromToday" in element.dataset ? new Date(`${wallTime(Date.now(), zone).slice(0, 10)}T12:00`).getDay() : 1;
+}
+
 function options(element) {
   const data = element.dataset;
   const zone = data.zone || root.dataset.zone;
@@ -150,7 +163,7 @@ function options(element) {
   return {
     view,
     locale: root.lang,
-    firstDay: 1,
+    firstDay: firstDay(element, zone),
     date: data.date || wallTime(Date.now(), zone).slice(0, 10),
     timeZone: offsetNow(zone),
     headerToolbar: { start: "prev,next today", center: "title", end: views.length > 1 ? views.join(",") : "" },
@@ -179,6 +192,7 @@ function options(element) {
       dayGridMonth: { dayHeaderFormat: { weekday: "short" }, titleFormat: { year: "numeric", month: "long" } },
       timeGridDay: { dayHeaderFormat: { weekday: "long" }, titleFormat: titleText },
       listWeek: { titleFormat: titleText },
+      resourceTimelineDay: { slotDuration: "01:00", slotLabelInterval: "01:00", slotWidth: 56 },
     },
     height: data.height || undefined,
     resources: resourcesOf(element),
@@ -189,6 +203,7 @@ function options(element) {
     editable: false,
     eventSources: [{ events: (range, ok, fail) => void load(element, zone, range).then(ok, fail) }],
     loading: (now) => element.setAttribute("aria-busy", String(now)),
+    selectConstraint: ({ startStr }) => !("fromToday" in data) || startStr >= wallTime(Date.now(), zone),
     select: (range) => chosen(element, zone, range),
     eventClick: ({ event }) => {
       if (event.extendedProps.url) window.location.assign(event.extendedProps.url);
