@@ -5,7 +5,11 @@ class BookingConfig(AppConfig):
     name = "booking"
 
     def ready(self) -> None:
-        from booking.queries.policy import tell_rules  # models exist only now
-        from instruments.queries.detail import tell_policy
+        # Models exist only now. That room shows instruments and knows no rules: it is told here.
+        from booking.queries.first_start import first_starts  # reads models
+        from booking.queries.policy import tell_rules  # reads models
+        from instruments.queries.detail import tell_policy  # reads models
+        from instruments.queries.free import tell_first_start  # reads models
 
         tell_policy(tell_rules)
+        tell_first_start(first_starts)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+import django
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from backend.web.seed.accounts import PASSWORD
 from tests.e2e.browser import DESKTOP, PHONE, chromium
 from tests.e2e.pages import PAGES
 from tests.e2e.site import ROOT, Site
@@ -22,6 +23,8 @@ def main(names: Collection[str]) -> int:
     if executable is None:
         print("There is no Chromium. Install it: sudo apt-get install chromium", file=sys.stderr)
         return 1
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
+    django.setup()
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Site(Path(folder)) as site, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
@@ -48,6 +51,8 @@ def take(
 
 
 def sign_in(page: Page, account: str) -> None:
+    from backend.web.seed.accounts import PASSWORD  # needs Django to be set up
+
     page.goto("/account/login/")
     page.fill("input[name=login]", account)
     page.fill("input[name=password]", PASSWORD)

@@ -148,7 +148,7 @@ def test_list_needs_equally_many_queries_for_1_and_30(
         for _n in range(count):
             make_instrument()
         reindex()
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(8):
             assert api().get(f"/api/v1{path}").json()["count"] == (count if count == 1 else 30)
 
 

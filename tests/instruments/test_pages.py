@@ -171,7 +171,7 @@ def test_catalogue_needs_equally_many_queries_for_1_and_30(
         counts.append(len(seen))
 
     assert counts[0] == counts[1]
-    assert counts[0] == (9 if "?day" in query or "earliest" in query else 8)
+    assert counts[0] == (11 if "?day" in query or "earliest" in query else 10)
 
 
 MANAGE = ["/manage/instruments/", "/manage/instruments/new/"]
