@@ -72,6 +72,11 @@ def test_a_signal_ends_children_and_grandchildren(number: signal.Signals, tmp_pa
     assert [pid for pid in pids if alive(pid)] == []
 
 
+def hears_sigint() -> None:
+    """Whoever runs the tests in the background has SIGINT ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(not os.path.exists("/usr/bin/make"), reason="needs make")
 def test_make_interrupted_alone_ends_everything(tmp_path: Path) -> None:
     note, makefile, program = tmp_path / "pids", tmp_path / "Makefile", tmp_path / "foreground.py"
@@ -79,7 +84,9 @@ def test_make_interrupted_alone_ends_everything(tmp_path: Path) -> None:
     family.write_text(FAMILY)
     program.write_text(FOREGROUND.replace('"-c", sys.argv[2], sys.argv[1]', f'"{family}", "{note}"'))
     makefile.write_text(f"demo:\n\t@exec {sys.executable} {program}\n")
-    process = subprocess.Popen(["make", "-f", str(makefile), "demo"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        ["make", "-f", str(makefile), "demo"], cwd=ROOT, stderr=subprocess.DEVNULL, preexec_fn=hears_sigint
+    )
     pids = pids_in(note, 4)
 
     process.send_signal(signal.SIGINT)
