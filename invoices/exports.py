@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.core.export import Cell, Format, attachment, table_response
+from instruments.pricing.units import unit_label
 from invoices.models import InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus
 from invoices.queries import show
 
@@ -86,8 +87,8 @@ def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines
         _("Instrument"),
         _("Person"),
         _("Project"),
-        _("Code"),
-        _("Item"),
+        _("Charge code"),
+        _("Charge item"),
         _("Quantity"),
         _("Unit"),
         _("Unit price"),
@@ -121,7 +122,7 @@ def _line_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
         "charge_line__why",
     )
     for row in fields.iterator(chunk_size=CHUNK):
-        yield [*row[:11], _trim(row[11]), row[12], _trim(row[13]), *row[14:]]
+        yield [*row[:11], _trim(row[11]), unit_label(row[12]), _trim(row[13]), *row[14:]]
 
 
 def _trim(number: Decimal | None) -> Decimal | None:

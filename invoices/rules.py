@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -225,12 +225,35 @@ def make_snapshot(invoice: Invoice, lines: Sequence[ChargeLine], rate: TaxRate |
     }
 
 
-def paper(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """A snapshot for the eye: amounts with grouped digits, lines gathered by charge in their order (by date)."""
+_NUMBERS = ("quantity", "unit_price", "amount")
+# Printed on documents, which are Chinese whatever language the reader of a page has chosen.
+UNIT_WORDS = {
+    "minute": "分钟", "quarter_hour": "刻钟", "half_hour": "半小时", "hour": "小时", "day": "天", "week": "周",
+    "use": "次", "sample": "个样品", "point": "个点", "person": "人", "scan": "次扫描", "element": "个元素",
+    "component": "个组分", "group": "组", "piece": "件", "slot": "时段", "block": "段", "percent": "%",
+    "adjustment": "调整",
+}  # fmt: skip
+
+
+def printed_unit(code: str) -> str:
+    """The unit as a document names it; an institution's own word stays as it is."""
+    return UNIT_WORDS.get(code, code)
+
+
+def paper(snapshot: Mapping[str, Any], *, unit: Callable[[str], str] = printed_unit) -> dict[str, Any]:
+    """A snapshot for the eye: amounts with grouped digits, lines gathered by charge in their order (by date).
+
+    ``unit`` turns the stored code of a unit into a word.
+    """
     entries = []
     for _charge, group in groupby(snapshot["lines"], key=lambda line: line["charge"]):
         lines = [
-            {**line, **{key: grouped(line[key]) for key in ("quantity", "unit_price", "amount")}} for line in group
+            {
+                **line,
+                **{key: grouped(line[key]) for key in ("quantity", "unit_price", "amount")},
+                "unit": unit(line["unit"]),
+            }
+            for line in group
         ]
         shown = {key: lines[0][key] for key in ("service_date", "subject", "person", "project")}
         entries.append({**shown, "lines": lines})

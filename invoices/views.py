@@ -20,6 +20,7 @@ from backend.accounts.auth import access, current_organisation, page, person
 from backend.accounts.models import Organisation
 from backend.core.errors import NotFound, invalid
 from backend.core.export import Format
+from instruments.pricing.units import unit_label
 from invoices import exports, queries, rules
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import delete_draft, draft_invoice, issue_invoice, write_fapiao_number
@@ -78,7 +79,7 @@ def invoice(request: HttpRequest, pk: int) -> HttpResponse:
         {
             "invoice": found,
             "shown": queries.show([found])[0],
-            "paper": rules.paper(queries.document_of(found)),
+            "paper": rules.paper(queries.document_of(found), unit=unit_label),
             "is_draft": found.status == InvoiceStatus.DRAFT,
             "is_finance": is_finance,
             "pdf_expected": _pdf_expected(found),
