@@ -16,6 +16,7 @@ REPEAT = 15
 
 def measures() -> Iterator[tuple[str, Callable[[], Any]]]:
     """What to measure; imports Django's parts, which need the settings."""
+    from django.db import transaction
     from django.test import Client
     from django.utils import timezone
 
@@ -43,7 +44,17 @@ def measures() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "API list", lambda: visitor.get("/api/v1/instruments")
     yield "API search", lambda: visitor.get("/api/v1/instruments", {"q": "saomiao"})
     yield "API availability, 14 days", lambda: visitor.get(f"/api/v1/instruments/{instrument.pk}/availability", span)
+    week = {"start": start.isoformat(), "end": (start + timedelta(days=7)).isoformat()}
+    yield "instrument week", lambda: member.get(f"/instruments/{instrument.pk}/events/", week)
     yield "API check of a wish", lambda: member.post("/api/v1/bookings/check", wish, content_type=json)
+
+    def request_and_undo() -> Any:
+        with transaction.atomic():
+            answer = member.post("/api/v1/bookings", {**wish, "purpose": "measured"}, content_type=json)
+            transaction.set_rollback(True)
+        return answer
+
+    yield "API booking request", request_and_undo
 
 
 def main() -> None:
