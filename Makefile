@@ -102,9 +102,9 @@ messages: $(VENV)/.done  ## collect the texts to translate and compile the trans
 
 lock: $(PY)  ## work out requirements*.txt anew, with hashes
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --upgrade requirements.in -o requirements.txt
-	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
 	  --upgrade -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean:  ## remove what make made; data under var/ stays
