@@ -124,6 +124,8 @@ class Booking(models.Model):
     requested_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     hold_expires_at = models.DateTimeField(null=True, blank=True)
+    # When the customer was reminded of this time; empty again after a move.
+    reminded_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
 
     objects = BookingQuerySet.as_manager()
@@ -143,6 +145,7 @@ class Booking(models.Model):
             models.Index(fields=["organisation", "start"], name="booking_by_organisation"),
             models.Index(fields=["user", "start"], name="booking_by_user"),
             models.Index(fields=["status", "hold_expires_at"], name="booking_by_hold"),
+            models.Index(fields=["status", "start"], name="booking_by_status"),
         ]
 
     def __str__(self) -> str:
@@ -172,6 +175,45 @@ class Approval(models.Model):
         return f"{self.role}: {self.get_decision_display()}"
 
 
+class Side(models.TextChoices):
+    CUSTOMER = "customer", _("Customer")
+    LAB = "lab", _("Laboratory")
+
+
+class Note(models.Model):
+    """One message between the customer and the laboratory about a booking. Never edited."""
+
+    booking = models.ForeignKey(Booking, models.PROTECT, related_name="conversation")
+    side = models.CharField(max_length=10, choices=Side.choices)
+    author = models.ForeignKey(User, models.PROTECT, related_name="+")
+    text = models.TextField(_("message"), blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        indexes = [models.Index(fields=["booking", "at"], name="note_by_booking")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Attachment(models.Model):
+    """A file of a message; ``content`` lies under MEDIA_ROOT and is only ever served as a download."""
+
+    note = models.ForeignKey(Note, models.PROTECT, related_name="attachments")
+    name = models.CharField(_("name"), max_length=150)
+    content = models.FileField(upload_to="bookings/%Y/%m/")
+    media_type = models.CharField(max_length=100)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class UsageState(models.TextChoices):
     RECORDED = "recorded", _("Running")
     SUBMITTED = "submitted", _("To be verified")
@@ -197,6 +239,8 @@ class Usage(models.Model):
     verified_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
     verified_at = models.DateTimeField(null=True, blank=True)
     corrects = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="corrected_by")
+    # Why it corrects the other record.
+    reason = models.TextField(_("reason"), blank=True)
 
     class Meta:
         ordering = ["-start", "-id"]
@@ -262,7 +306,9 @@ constraints.register(
     constraints.Immutable(
         "booking_usage",
         ("uid", "source_ref", "instrument_id", "booking_id", "organisation_id", "user_id", "start", "end")
-        + ("samples", "parameters", "verified_by_id", "verified_at", "corrects_id", "state"),
+        + ("samples", "parameters", "verified_by_id", "verified_at", "corrects_id", "reason", "state"),
         when="OLD.state = 'verified'",
     ),
+    constraints.Immutable("booking_note", ("booking_id", "side", "author_id", "text", "at")),
+    constraints.Immutable("booking_attachment", ("note_id", "name", "content", "media_type", "size", "sha256")),
 )

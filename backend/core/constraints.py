@@ -9,6 +9,7 @@ readiness probe.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -125,39 +126,64 @@ def drop_guards(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
 
 
 def create_guards(*, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-    """Make every registered guard that does not stand yet and whose table exists."""
+    """Make every registered guard whose table exists and that does not stand yet, or stands in an older form."""
     connection = connections[using]
     tables = set(connection.introspection.table_names())
-    wanted = [(name, sql) for guard in _guards if guard.table in tables for name, sql in _objects(guard, connection)]
+    wanted = [
+        (guard.table, name, sql)
+        for guard in _guards
+        if guard.table in tables
+        for name, sql in _objects(guard, connection)
+    ]
     standing = _standing(connection)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql" and wanted:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
             cursor.execute(_REFUSE_CHANGE)
-        for name, sql in wanted:
-            if name not in standing:
-                cursor.execute(sql)
+        for table, name, sql in wanted:
+            if standing.get(name) == _form(sql):
+                continue
+            kind = "CONSTRAINT" if "ADD CONSTRAINT" in sql else "TRIGGER"
+            if name in standing:
+                cursor.execute(_DROP[connection.vendor, kind].format(name=name, table=table))
+            cursor.execute(sql)
+            if connection.vendor == "postgresql":
+                cursor.execute(f"COMMENT ON {kind} {name} ON {table} IS '{_form(sql)}'")
 
 
 def missing_guards(*, using: str = DEFAULT_DB_ALIAS) -> list[str]:
-    """Names of the registered guards that do not stand."""
+    """Names of the registered guards that do not stand as they are written here."""
     connection = connections[using]
     standing = _standing(connection)
-    return [name for guard in _guards for name, _ in _objects(guard, connection) if name not in standing]
+    return [name for guard in _guards for name, sql in _objects(guard, connection) if standing.get(name) != _form(sql)]
+
+
+_DROP = {
+    ("sqlite", "TRIGGER"): "DROP TRIGGER {name}",
+    ("postgresql", "TRIGGER"): "DROP TRIGGER {name} ON {table}",
+    ("postgresql", "CONSTRAINT"): "ALTER TABLE {table} DROP CONSTRAINT {name}",
+}
+
+
+def _form(sql: str) -> str:
+    """A digest by which an older definition is recognised; kept as a comment on PostgreSQL."""
+    return hashlib.sha256(sql.encode()).hexdigest()[:16]
 
 
 def _objects(guard: Guard, connection: BaseDatabaseWrapper) -> Sequence[tuple[str, str]]:
     return list(guard.sqlite() if connection.vendor == "sqlite" else guard.postgresql())
 
 
-def _standing(connection: BaseDatabaseWrapper) -> set[str]:
+def _standing(connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """Name of each guard that stands, and the form in which it was made."""
     if connection.vendor == "sqlite":
-        sql = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'guard_%'"
+        sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'guard_%'"
     else:
         sql = (
-            "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'guard_%' "
-            "UNION SELECT conname FROM pg_constraint WHERE conname LIKE 'guard_%'"
+            "SELECT tgname, obj_description(oid, 'pg_trigger') FROM pg_trigger WHERE tgname LIKE 'guard_%' "
+            "UNION SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname LIKE 'guard_%'"
         )
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return {row[0] for row in cursor.fetchall()}
+        found = dict(cursor.fetchall())
+    return {name: _form(text) for name, text in found.items()} if connection.vendor == "sqlite" else found

@@ -185,6 +185,24 @@ def test_missing_guards_are_named_and_made_again(committed: None) -> None:
     assert constraints.missing_guards() == []
 
 
+@pytest.mark.parallel
+def test_a_guard_of_an_older_form_is_replaced(committed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = next(guard for guard in constraints._guards if guard.table == "instruments_pricelist")
+    wider = constraints.Immutable("instruments_pricelist", ("version", "valid_from", "document", "created_at"))
+    monkeypatch.setattr(constraints, "_guards", [wider if guard is known else guard for guard in constraints._guards])
+    older = constraints.missing_guards()
+
+    constraints.create_guards()
+
+    assert older == ["guard_instruments_pricelist_immutable_update"]
+    assert constraints.missing_guards() == []
+    version = make_price_list(make_instrument())
+    assert "immutable" in refused(lambda: PriceList.objects.filter(pk=version.pk).update(created_at=at(9)))
+    monkeypatch.undo()
+    constraints.create_guards()
+    assert constraints.missing_guards() == []
+
+
 def contest(instrument: Instrument) -> Any:
     """Writers that insert the same hour. Few: without a row lock, PostgreSQL resolves many of them by deadlocks."""
     return at_once([partial(occupy, instrument, at(9), at(10)) for _ in range(8)])
