@@ -181,7 +181,8 @@ def _standing(connection: BaseDatabaseWrapper) -> dict[str, str]:
     else:
         sql = (
             "SELECT tgname, obj_description(oid, 'pg_trigger') FROM pg_trigger WHERE tgname LIKE 'guard_%' "
-            "UNION SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname LIKE 'guard_%'"
+            "UNION SELECT conname, obj_description(oid, 'pg_constraint') FROM pg_constraint "
+            "WHERE conname LIKE 'guard_%'"
         )
     with connection.cursor() as cursor:
         cursor.execute(sql)
