@@ -3,43 +3,68 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
-from django.db.models import F
-from django.template.loader import render_to_string
+from django.db.models import F, QuerySet
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
-from backend.outbox.models import Channel, Message, State
+from backend.core.db import atomic_action
+from backend.core.errors import refuse
+from backend.outbox.models import Channel, Message, Preference, State, Topic
+from backend.outbox.queries.inbox import switched_off
+from backend.outbox.queries.words import render, with_footer
+from backend.outbox.rules import ALWAYS, topic_of
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
 BACKOFF = timedelta(minutes=2)
+# A colon would end the id for whoever reads the header strictly.
+_NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def post(*, key: str, kind: str, recipients: Iterable[int], context: Mapping[str, Any], path: str = "") -> None:
-    """Write a message to each recipient, by mail and in the application, within the open transaction.
+    """Write a message to each recipient by every channel that they want, within the open transaction.
 
-    Delivery is queued after commit. ``path`` is the page that the message is about.
+    A message in the application is there at once; mail is delivered after commit. ``path`` is the page that
+    the message is about. A channel that a person switched off gets no row at all; one query asks for that.
     """
     now = timezone.now()
+    users = sorted(set(recipients))
+    off = switched_off(users, topic_of(kind))
+    wanted = [(user, channel) for user in users for channel in Channel.values if (user, channel) not in off]
     Message.objects.bulk_create(
         (
             Message(
-                key=key, channel=channel, recipient_id=user, kind=kind, context=dict(context), path=path, due_at=now
+                key=key,
+                channel=channel,
+                recipient_id=user,
+                kind=kind,
+                context=dict(context),
+                path=path,
+                due_at=now,
+                state=State.SENT if channel == Channel.IN_APP else State.WAITING,
+                sent_at=now if channel == Channel.IN_APP else None,
             )
-            for user in sorted(set(recipients))
-            for channel in Channel.values
+            for user, channel in wanted
         ),
         ignore_conflicts=True,
     )
-    # One call after commit is enough, however many messages the transaction writes.
-    if not any(hook is _wake for _, hook, *_ in connection.run_on_commit):
+    if any(channel == Channel.MAIL for _, channel in wanted):
+        _wake_after_commit()
+
+
+def _wake_after_commit() -> None:
+    """One call after commit is enough, however many messages the transaction writes."""
+    if not any(entry[1] is _wake for entry in connection.run_on_commit):
         transaction.on_commit(_wake, robust=True)
 
 
@@ -84,17 +109,52 @@ def _mail(message: Message) -> None:
     user = message.recipient
     with translation.override(user.language):
         subject, body = render(message)
+        text = with_footer(message, body)
     EmailMessage(
         subject=subject,
-        body=body,
+        body=text,
         to=[user.email],
-        # The same id on every attempt lets a mail server or reader drop a repetition.
-        headers={"Message-ID": f"<{message.pk}.{message.key}@{settings.SITE_URL.split('//')[1].split(':')[0]}>"},
+        headers={
+            # The same id on every attempt lets a mail server or reader drop a repetition.
+            "Message-ID": f"<{message.pk}.{_NOT_IN_IDS.sub('-', message.key)}@{urlsplit(settings.SITE_URL).hostname}>",
+            # No machine answers it: neither “out of office” nor a ticket system.
+            "Auto-Submitted": "auto-generated",
+        },
     ).send()
 
 
-def render(message: Message) -> tuple[str, str]:
-    """Subject and body in the active language."""
-    context = {**message.context, "recipient": message.recipient, "url": settings.SITE_URL + message.path}
-    subject = " ".join(render_to_string(f"messages/{message.kind}.subject.txt", context).split())
-    return subject, render_to_string(f"messages/{message.kind}.body.txt", context)
+@atomic_action
+def retry(*, message: Message) -> Message:
+    """Have the worker try a mail again at once, as if for the first time; refused once it went out."""
+    fresh = Message.objects.select_for_update(of=("self",)).select_related("recipient").get(pk=message.pk)
+    if fresh.state == State.SENT:
+        raise refuse("sent_already", _("This mail has gone out meanwhile."))
+    fresh.state, fresh.attempts, fresh.due_at = State.WAITING, 0, timezone.now()
+    fresh.save(update_fields=["state", "attempts", "due_at"])
+    _wake_after_commit()
+    return fresh
+
+
+# --- what a person does with their own -------------------------------------------------------------------------------
+
+
+@atomic_action
+def mark_read(*, messages: QuerySet[Message]) -> int:
+    """Of the given messages those that are not read yet; returns how many."""
+    return messages.filter(read_at=None).update(read_at=timezone.now())
+
+
+@atomic_action
+def choose(*, user_id: int, choices: Mapping[str, Mapping[str, bool]]) -> None:
+    """Store what a person wants: topic → channel → on. What is not named stays; accounts are always told."""
+    Preference.objects.bulk_create(
+        (
+            Preference(user_id=user_id, topic=Topic(topic), channel=Channel(channel), on=on)
+            for topic, channels in choices.items()
+            if topic != ALWAYS
+            for channel, on in channels.items()
+        ),
+        update_conflicts=True,
+        unique_fields=["user", "topic", "channel"],
+        update_fields=["on"],
+    )

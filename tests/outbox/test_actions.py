@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from email import message_from_bytes, policy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,15 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from backend.accounts.models import User
-from backend.outbox.actions import MAX_ATTEMPTS, deliver, deliver_due, post
-from backend.outbox.models import Channel, Message, State
+from backend.core.errors import Refused
+from backend.outbox.actions import MAX_ATTEMPTS, choose, deliver, deliver_due, post, retry
+from backend.outbox.models import Channel, Message, Preference, State
 from tests.factories import make_user
 from tests.parallel import at_once
 
@@ -105,8 +109,11 @@ def test_a_mail_has_subject_body_and_a_stable_id(db: None) -> None:
 
     sent = mail.outbox[0]
     assert (sent.to, sent.subject) == (["li@example.org"], "Not found: 1")
-    assert sent.body == "Li http://localhost:8000/b/1"
-    assert sent.extra_headers == {"Message-ID": f"<{message.pk}.event-1@localhost>"}
+    assert sent.body.startswith("Li http://localhost:8000/b/1\n\n-- \n")
+    assert sent.extra_headers == {
+        "Message-ID": f"<{message.pk}.event-1@localhost>",
+        "Auto-Submitted": "auto-generated",
+    }
     assert state_of(message) == (State.SENT, 1)
 
 
@@ -131,7 +138,7 @@ def test_what_is_not_due_waits(db: None) -> None:
 
     assert deliver_due() == 0
     with later(6):
-        assert deliver_due() == 2
+        assert deliver_due() == 1
     assert state_of(message) == (State.SENT, 1)
 
 
@@ -211,3 +218,113 @@ def test_many_messages_wake_the_worker_once(transactional_db: None) -> None:
             send(make_user(), key=f"event-{n}")
 
     assert OrmQ.objects.count() == 1
+
+
+def test_a_message_in_the_application_is_there_at_once(db: None) -> None:
+    user = make_user()
+
+    post(key="e", kind="hello", recipients=[user.pk], context={"n": 1})
+
+    shown = Message.objects.get(channel=Channel.IN_APP)
+    assert (shown.state, shown.sent_at, shown.read_at) == (State.SENT, shown.due_at, None)
+
+
+def test_only_mail_wakes_the_worker(transactional_db: None) -> None:
+    user = make_user()
+    choose(user_id=user.pk, choices={"bookings": {"mail": False}})
+
+    with transaction.atomic():
+        post(key="e", kind="booking_confirmed", recipients=[user.pk], context={})
+
+    assert not OrmQ.objects.exists()
+
+
+def channels(user: User, kind: str) -> list[str]:
+    post(key=kind, kind=kind, recipients=[user.pk], context={})
+    return sorted(Message.objects.filter(recipient=user, kind=kind).values_list("channel", flat=True))
+
+
+def test_a_channel_that_is_off_makes_no_row(db: None) -> None:
+    user, other = make_user(), make_user()
+    choose(user_id=user.pk, choices={"bookings": {"mail": False}, "money": {"mail": False, "in_app": False}})
+
+    assert channels(user, "booking_confirmed") == ["in_app"]
+    assert channels(user, "invoice_issued") == []
+    assert channels(user, "booking_cancelled") == ["in_app", "mail"]
+    assert channels(other, "booking_confirmed") == ["in_app", "mail"]
+
+
+def test_a_choice_can_be_taken_back(db: None) -> None:
+    user = make_user()
+    choose(user_id=user.pk, choices={"bookings": {"mail": False}})
+
+    choose(user_id=user.pk, choices={"bookings": {"mail": True}})
+
+    assert channels(user, "booking_confirmed") == ["in_app", "mail"]
+
+
+def test_what_concerns_the_account_is_always_sent(db: None) -> None:
+    user = make_user()
+    Preference.objects.create(user=user, topic="account", channel="mail", on=False)
+    choose(user_id=user.pk, choices={"account": {"in_app": False}})
+
+    assert channels(user, "registration_confirmed") == ["in_app", "mail"]
+    assert channels(user, "hello") == ["in_app", "mail"]
+    assert Preference.objects.count() == 1
+
+
+@pytest.mark.parametrize(("kind", "count"), [("booking_confirmed", 2), ("registration_confirmed", 1)])
+def test_posting_asks_once_for_the_preferences(db: None, kind: str, count: int) -> None:
+    people = [make_user().pk for _ in range(5)]
+
+    for recipients in (people[:1], people):
+        with transaction.atomic(), CaptureQueriesContext(connection) as caught:
+            post(key=f"{kind}{len(recipients)}", kind=kind, recipients=recipients, context={})
+        assert len([q for q in caught.captured_queries if "SAVEPOINT" not in q["sql"]]) == count
+
+
+def test_a_mail_says_why_one_gets_it_and_where_to_choose(db: None) -> None:
+    for language in ("en", "zh-hans"):
+        post(key=language, kind="hello", recipients=[make_user(language=language).pk], context={"n": 1})
+
+    deliver_due()
+
+    english, chinese = (one.body for one in mail.outbox)
+    assert english.endswith(
+        "-- \nYou get this mail because it concerns your account or your organisation.\n"
+        "Choose what you are told: http://localhost:8000/account/notifications/\n"
+    )
+    assert "http://localhost:8000/account/notifications/" in chinese
+
+
+def test_a_given_up_mail_is_tried_again(db: None) -> None:
+    message = send(make_user())
+    Message.objects.filter(pk=message.pk).update(state=State.PARKED, attempts=5, error="down")
+
+    retry(message=message)
+
+    assert state_of(message) == (State.WAITING, 0)
+    assert deliver_due() == 1
+    assert state_of(message) == (State.SENT, 1)
+    assert message.error == ""
+
+
+def test_what_went_out_is_not_sent_again(db: None) -> None:
+    message = send(make_user())
+    deliver_due()
+
+    with pytest.raises(Refused) as caught:
+        retry(message=message)
+
+    assert [refusal.code for refusal in caught.value.refusals] == ["sent_already"]
+    assert len(mail.outbox) == 1
+
+
+def test_a_mail_s_id_can_be_read_by_strict_readers(db: None) -> None:
+    send(make_user(), key="booking:6f1c:2026-11-22T01:35:58+00:00")
+
+    deliver_due()
+
+    strict = message_from_bytes(mail.outbox[0].message().as_bytes(), policy=policy.default)
+    message_id = str(strict["Message-ID"])
+    assert re.fullmatch(r"<\d+\.booking-6f1c-2026-11-22T01-35-58-00-00@localhost>", message_id)
