@@ -10,20 +10,26 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import quote_etag
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import File, Query, Router, Status, UploadedFile
 
 from backend.accounts.auth import access, current_organisation, optional, person, signed_in
-from backend.accounts.models import User
-from backend.core.api import Renderer
+from backend.accounts.models import Organisation, User
+from backend.accounts.queries import Access
+from backend.core.api import Page, Renderer, page_of
 from backend.core.errors import NotFound, invalid
-from instruments.actions import catalogue, prices
-from instruments.models import Instrument, Technique
+from instruments.actions import catalogue, groups, prices
+from instruments.actions.import_table import LARGEST_FILE
+from instruments.actions.importing import import_instruments
+from instruments.models import Instrument, InstrumentGroup, Technique
+from instruments.queries import groups as groups_of
+from instruments.queries.calendar import told_year
 from instruments.queries.catalogue import find_instruments
 from instruments.queries.detail import price_list_in_force, told
 from instruments.queries.free import availability, bookables
 from instruments.queries.rights import (
     get_managed_instrument,
     get_visible_instrument,
+    institution_to_import,
     institution_to_manage,
     visible_instruments,
 )
@@ -31,9 +37,17 @@ from instruments.queries.viewers import Viewer, viewer_of
 from instruments.schemas import (
     AvailabilityOut,
     CatalogueFilters,
+    GroupChange,
+    GroupOut,
+    GroupPage,
+    HolidaysAsked,
+    HolidaysOut,
+    ImportAsked,
+    ImportOut,
     InstrumentChange,
     InstrumentDetail,
     InstrumentPage,
+    NewGroup,
     NewInstrument,
     PriceDocument,
     Window,
@@ -69,6 +83,13 @@ def show_availability(request: HttpRequest, pk: int, window: Query[Window]) -> H
     return answer(request, availability([instrument], window.from_, window.to)[0].as_json())
 
 
+@router.get("/holidays", response=HolidaysOut, auth=optional, summary="Public holidays of a year")
+def show_holidays(request: HttpRequest, asked: Query[HolidaysAsked]) -> HttpResponse:
+    """Days off and weekends worked instead, as availability counts them. Public."""
+    days = told_year(asked.year)
+    return answer(request, {"year": asked.year, "known": days is not None, "days": days or []})
+
+
 @router.get("/availability", response=list[AvailabilityOut], auth=optional, summary="When several are free")
 def show_availabilities(request: HttpRequest, window: Query[Windows]) -> HttpResponse:
     """At most 200 instruments and 92 days; in the order asked for."""
@@ -96,6 +117,22 @@ def create(request: HttpRequest, body: NewInstrument) -> HttpResponse:
     return answer(request, _told_to_manager(request, made), status=201)
 
 
+@router.post("/instruments/import", response=ImportOut, auth=signed_in, summary="Import a table of instruments")
+def import_table(request: HttpRequest, asked: Query[ImportAsked], file: File[UploadedFile]) -> HttpResponse:
+    """CSV or XLSX, columns as in docs/data.md; all rows or none. ``dry_run`` says what would happen.
+
+    For those who may change every instrument of the institution. A bad cell is named by line, column and reason (422).
+    """
+    report = import_instruments(
+        institution=institution_to_import(access(request), asked.institution),
+        by=person(request),
+        content=file.read(LARGEST_FILE + 1),
+        dry_run=asked.dry_run,
+    )
+    told = {name: getattr(report, name) for name in ("created", "updated", "unchanged", "notes")}
+    return answer(request, {**told, "dry_run": asked.dry_run})
+
+
 @router.patch("/instruments/{int:pk}", response=InstrumentDetail, auth=signed_in, summary="Change an instrument")
 def change(request: HttpRequest, pk: int, body: InstrumentChange) -> HttpResponse:
     changed = catalogue.update_instrument(
@@ -104,6 +141,7 @@ def change(request: HttpRequest, pk: int, body: InstrumentChange) -> HttpRespons
         values=body.values(),
         techniques=_techniques(body),
         managers=_managers(body),
+        version=body.version,
     )
     return answer(request, _told_to_manager(request, changed))
 
@@ -189,4 +227,52 @@ def _managers(body: InstrumentChange) -> list[User] | None:
     found = list(User.objects.filter(pk__in=body.managers))
     if len(found) < len(set(body.managers)):
         raise invalid("managers", _("Only lab managers of the institution can be named."), code="not_a_manager")
+    return found
+
+
+@router.get("/instrument-groups", response=GroupPage, auth=signed_in, summary="Groups where you manage instruments")
+def list_groups(request: HttpRequest, part: Query[Page]) -> dict[str, Any]:
+    rows = groups_of.groups_at_desks(access(request)).prefetch_related("instruments")
+    return page_of(rows, part, _group_out)
+
+
+@router.post("/instrument-groups", response={201: GroupOut}, auth=signed_in, summary="A new group")
+def create_group(request: HttpRequest, body: NewGroup) -> Status[dict[str, Any]]:
+    mine = access(request)
+    institution = groups_of.get_institution_to_group(mine, body.institution)
+    chosen = _to_group(mine, institution, body.instruments)
+    made = groups.create_group(institution=institution, name=body.name, instruments=chosen, by=person(request))
+    return Status(201, _group_out(made))
+
+
+@router.get("/instrument-groups/{int:pk}", response=GroupOut, auth=signed_in, summary="One group")
+def show_group(request: HttpRequest, pk: int) -> dict[str, Any]:
+    return _group_out(groups_of.get_group_to_run(access(request), pk))
+
+
+@router.patch("/instrument-groups/{int:pk}", response=GroupOut, auth=signed_in, summary="Another name or instruments")
+def change_group(request: HttpRequest, pk: int, body: GroupChange) -> dict[str, Any]:
+    mine = access(request)
+    found = groups_of.get_group_to_run(mine, pk)
+    ids = body.instruments
+    chosen = list(found.instruments.all()) if ids is None else _to_group(mine, found.institution, ids)
+    changed = groups.change_group(group=found, name=body.name or found.name, instruments=chosen, by=person(request))
+    return _group_out(changed)
+
+
+@router.delete("/instrument-groups/{int:pk}", response={204: None}, auth=signed_in, summary="Delete an empty group")
+def delete_group(request: HttpRequest, pk: int) -> Status[None]:
+    groups.delete_group(group=groups_of.get_group_to_run(access(request), pk), by=person(request))
+    return Status(204, None)
+
+
+def _group_out(group: InstrumentGroup) -> dict[str, Any]:
+    inside = sorted(each.pk for each in group.instruments.all())
+    return {"id": group.pk, "name": group.name, "institution": group.institution_id, "instruments": inside}
+
+
+def _to_group(mine: Access, institution: Organisation, ids: list[int]) -> list[Instrument]:
+    found = list(groups_of.instruments_to_group(mine, institution).filter(pk__in=ids))
+    if len(found) < len(set(ids)):
+        raise invalid("instruments", _("Only instruments of the institution that you manage can be chosen."), "foreign")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import Organisation
 from backend.core import constraints
+from instruments.record import NationalRecord
 
 
 class Category(models.Model):
@@ -75,13 +77,6 @@ class Sharing(models.TextChoices):
     NONE = "none", _("Not shared")
 
 
-class Source(models.TextChoices):
-    PURCHASED = "purchased", _("Purchased")
-    DEVELOPED = "developed", _("Developed")
-    DONATED = "donated", _("Donated")
-    OTHER = "other", _("Other")
-
-
 class InstrumentGroup(models.Model):
     """Instruments that share rules, e.g. a platform's electron microscopes."""
 
@@ -101,39 +96,19 @@ class InstrumentQuerySet(models.QuerySet["Instrument"]):
         return self.filter(sharing=Sharing.EXTERNAL).exclude(condition=Condition.SCRAP)
 
 
-class Instrument(models.Model):
+class Instrument(NationalRecord):
     """One instrument; ``units`` > 1 means so many equal channels that can be booked side by side.
 
     ``setup_minutes`` before and ``cleaning_minutes`` after each booking belong to what it occupies;
-    the buffers of neighbours add up. Field names of the national interface: see docs/data.md.
+    the buffers of neighbours add up. ``version`` grows with every change of the fields below and of the record.
     """
 
     institution = models.ForeignKey(
         Organisation, models.PROTECT, related_name="instruments", verbose_name=_("institution")
     )
-    local_no = models.CharField(_("number at the institution"), max_length=40)
-    name = models.CharField(_("name"), max_length=120)
-    name_en = models.CharField(_("English name"), max_length=160, blank=True)
     category = models.ForeignKey(Category, models.PROTECT, related_name="instruments", verbose_name=_("category"))
     techniques = models.ManyToManyField(Technique, related_name="instruments", blank=True, verbose_name=_("techniques"))
     group = models.ForeignKey(InstrumentGroup, models.SET_NULL, null=True, blank=True, related_name="instruments")
-    manufacturer = models.CharField(_("manufacturer"), max_length=80, blank=True)
-    model = models.CharField(_("model"), max_length=80, blank=True)
-    nation = models.CharField(_("country of origin"), max_length=40, blank=True)
-    source = models.CharField(_("source"), max_length=10, choices=Source.choices, default=Source.PURCHASED)
-    worth = models.DecimalField(_("value, 10,000 CNY"), max_digits=12, decimal_places=2, null=True, blank=True)
-    begin_date = models.DateField(_("in service since"), null=True, blank=True)
-    technical = models.TextField(_("specifications"), blank=True)
-    function = models.TextField(_("functions"), blank=True)
-    service_content = models.TextField(_("services"), blank=True)
-    requirement = models.TextField(_("sample requirements"), blank=True)
-    department = models.CharField(_("department"), max_length=80, blank=True)
-    region = models.CharField(_("region"), max_length=30, blank=True)
-    address = models.CharField(_("address"), max_length=200, blank=True)
-    contact_name = models.CharField(_("contact"), max_length=40, blank=True)
-    contact_phone = models.CharField(_("phone"), max_length=30, blank=True)
-    contact_email = models.EmailField(_("e-mail"), blank=True)
-
     condition = models.CharField(_("condition"), max_length=10, choices=Condition.choices, default=Condition.NORMAL)
     sharing = models.CharField(_("sharing"), max_length=10, choices=Sharing.choices, default=Sharing.EXTERNAL)
     mode_self = models.BooleanField(Mode.SELF.label, default=False)
@@ -156,6 +131,7 @@ class Instrument(models.Model):
         settings.AUTH_USER_MODEL, related_name="managed_instruments", blank=True, verbose_name=_("lab managers")
     )
     updated_at = models.DateTimeField(auto_now=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = InstrumentQuerySet.as_manager()
 
@@ -185,6 +161,74 @@ class Instrument(models.Model):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+
+class InstrumentPhoto(models.Model):
+    """A picture, made anew from what was uploaded. ``uid`` names its files, which never change."""
+
+    instrument = models.ForeignKey(Instrument, models.CASCADE, related_name="photos")
+    uid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    alt = models.CharField(_("what it shows"), max_length=120, blank=True)
+    position = models.PositiveSmallIntegerField(default=0)
+    width = models.PositiveSmallIntegerField()
+    height = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.alt or str(self.uid)
+
+
+class InstrumentTable(models.Model):
+    """A table that somebody uploaded: kept until it is imported, a day at most."""
+
+    institution = models.ForeignKey(Organisation, models.CASCADE, related_name="+")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=200)
+    content = models.BinaryField()
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IndexedName(models.Model):
+    """Under which name of the institution its instruments stand in the search index."""
+
+    institution = models.OneToOneField(Organisation, models.CASCADE, primary_key=True, related_name="+")
+    name = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=160)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DayKind(models.TextChoices):
+    HOLIDAY = "holiday", _("Holiday")
+    WORKDAY = "workday", _("Working day")
+
+
+class CalendarDay(models.Model):
+    """A day of the State Council's announcement for ``year``: a holiday, or a weekend that is worked instead.
+
+    The days of a year that was imported replace those that come with the product.
+    """
+
+    day = models.DateField(_("date"), unique=True)
+    year = models.PositiveSmallIntegerField(_("year"))
+    kind = models.CharField(max_length=10, choices=DayKind.choices)
+    name = models.CharField(_("name"), max_length=40, blank=True)
+    source = models.CharField(_("source"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["day"]
+        indexes = [models.Index(fields=["year"], name="calendar_day_by_year")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name}"
 
 
 class OpeningHoursQuerySet(models.QuerySet["OpeningHours"]):
@@ -243,7 +287,10 @@ class SpecialDay(models.Model):
 
 
 class Outage(models.Model):
-    """Time in which an instrument cannot be used; occupies every unit."""
+    """Time in which an instrument cannot be used; occupies every unit.
+
+    ``uid``, ``sequence`` and ``changed_at`` tell calendar programs which event it is and that it changed (RFC 5545).
+    """
 
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="outages")
     start = models.DateTimeField(_("from"))
@@ -251,6 +298,9 @@ class Outage(models.Model):
     reason = models.CharField(_("reason"), max_length=200)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+    uid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    sequence = models.PositiveIntegerField(default=0)
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["start"]

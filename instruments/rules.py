@@ -57,29 +57,67 @@ class PublicDays(NamedTuple):
     unknown: frozenset[int] = frozenset()
 
 
-@lru_cache(maxsize=16)
-def public_days(first_year: int, last_year: int) -> PublicDays:
-    """Mainland China's holidays of the years; source: the State Council's notices in ``chinesecalendar``."""
-    import chinese_calendar  # reads twenty years of dates: only where hours are worked out
+class Announced(NamedTuple):
+    """A day of the announcement for ``year`` (which may reach into its neighbours): off, or a weekend worked."""
 
+    year: int
+    day: date
+    holiday: bool
+
+
+@lru_cache(maxsize=64)
+def public_days(first_year: int, last_year: int, announced: frozenset[Announced] = frozenset()) -> PublicDays:
+    """Mainland China's holidays of the years. A year that was announced replaces the one that is built in."""
+    replaced = {row.year for row in announced}
     holidays: set[date] = set()
     make_up: set[date] = set()
     unknown: set[int] = set()
     for year in range(first_year, last_year + 1):
-        day = date(year, 1, 1)
-        while day.year == year:
-            try:
-                off = chinese_calendar.is_holiday(day)
-            except NotImplementedError:
-                unknown.add(year)
-                break
-            weekend = day.isoweekday() > 5
-            if (off and not weekend) or (off and weekend and chinese_calendar.get_holiday_detail(day)[1]):
-                holidays.add(day)
-            elif weekend and not off:
-                make_up.add(day)
-            day += timedelta(days=1)
+        if year in replaced:
+            continue
+        built_in = built_in_days(year)
+        if built_in is None:
+            unknown.add(year)
+            continue
+        holidays.update(day for day, _name, off in built_in if off)
+        make_up.update(day for day, _name, off in built_in if not off)
+    for row in announced:
+        if first_year <= row.day.year <= last_year:
+            (holidays if row.holiday else make_up).add(row.day)
+            (make_up if row.holiday else holidays).discard(row.day)
     return PublicDays(frozenset(holidays), frozenset(make_up), frozenset(unknown))
+
+
+@lru_cache(maxsize=64)
+def built_in_days(year: int) -> list[tuple[date, str, bool]] | None:
+    """``(day, name, is off)`` as the State Council's notices in ``chinesecalendar`` say; None where it has none."""
+    import chinese_calendar  # reads twenty years of dates: only where hours are worked out
+
+    out: list[tuple[date, str, bool]] = []
+    day = date(year, 1, 1)
+    while day.year == year:
+        try:
+            off, name = chinese_calendar.get_holiday_detail(day)
+        except NotImplementedError:
+            return None
+        # Named days are those of a holiday or worked for one; a plain weekend has no name.
+        if name and (off or day.isoweekday() > 5):
+            out.append((day, _HOLIDAY_NAMES.get(name, name), off))
+        day += timedelta(days=1)
+    return out
+
+
+# As the announcements write them.
+_HOLIDAY_NAMES = {
+    "New Year's Day": "元旦",
+    "Spring Festival": "春节",
+    "Tomb-sweeping Day": "清明节",
+    "Labour Day": "劳动节",
+    "Dragon Boat Festival": "端午节",
+    "Mid-autumn Festival": "中秋节",
+    "National Day": "国庆节",
+    "Anti-Fascist 70th Day": "抗战胜利纪念日",
+}
 
 
 def open_periods(
@@ -89,8 +127,8 @@ def open_periods(
     zone: ZoneInfo,
     start: datetime,
     end: datetime,
+    public: PublicDays,
     open_on_holidays: bool = False,
-    public: PublicDays | None = None,
 ) -> list[Period]:
     """When the instrument is open within ``[start, end)``.
 
@@ -99,7 +137,6 @@ def open_periods(
     """
     first = start.astimezone(zone).date() - timedelta(days=1)  # hours past midnight reach into the next day
     last = end.astimezone(zone).date()
-    public = public_days(first.year, last.year) if public is None else public
     weekly: dict[int, list[Hours]] = defaultdict(list)
     for row in hours:
         weekly[row.weekday].append(row)

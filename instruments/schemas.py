@@ -9,27 +9,33 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import Field, model_validator
 
-from backend.core.api import PLAIN, Day, Id, In, Instant, Page, plain_throughout
+from backend.core.api import LINE, PLAIN, Day, Id, In, Instant, Page, plain_throughout
 from instruments.queries.catalogue import Filters
 
 ModeName = Literal["self", "operator", "sample"]
 ConditionName = Literal["normal", "occasional", "frequent", "repair", "scrap"]
 SharingName = Literal["external", "internal", "none"]
 SourceName = Literal["purchased", "developed", "donated", "other"]
+KindName = Literal["general", "special"]
+BelongsName = Literal["", "facility", "centre", "instrument", "other"]
+Hours = Annotated[Decimal, Field(ge=0, max_digits=8, decimal_places=1)]
 
-Short = Annotated[str, Field(max_length=200), PLAIN]
+Short = Annotated[str, Field(max_length=200), LINE]
+Place = Annotated[str, Field(max_length=30), LINE]
 Long = Annotated[str, Field(max_length=20_000), PLAIN]
 
 
 class CatalogueFilters(Page):
     q: Short = Field("", description="Words: names, techniques and their synonyms, pinyin, initials")
-    category: list[Annotated[str, Field(max_length=6), PLAIN]] = Field(
+    category: list[Annotated[str, Field(max_length=6), LINE]] = Field(
         [], description="Codes; an upper one includes the lower"
     )
-    technique: list[Annotated[str, Field(max_length=40), PLAIN]] = Field([], description="Keys, such as SEM")
+    technique: list[Annotated[str, Field(max_length=40), LINE]] = Field([], description="Keys, such as SEM")
     institution: list[Id] = Field([])
-    region: list[Annotated[str, Field(max_length=30), PLAIN]] = Field([])
+    region: list[Annotated[str, Field(max_length=30), LINE]] = Field([])
     mode: list[ModeName] = Field([])
+    status: list[ConditionName] = Field([])
+    sharing: list[SharingName] = Field([], description="For members of institutions, who see more than the public")
     price_max: Decimal | None = Field(None, ge=0, le=10**9, description="At most this starting price")
     free_from: Instant | None = Field(None, description="Only with a free time from here on")
     free_to: Instant | None = None
@@ -44,6 +50,8 @@ class CatalogueFilters(Page):
             institution=tuple(self.institution),
             region=tuple(self.region),
             mode=tuple(self.mode),
+            status=tuple(self.status),
+            sharing=tuple(self.sharing),
             price_max=self.price_max,
             free_from=self.free_from,
             free_to=self.free_to,
@@ -92,6 +100,7 @@ class InstrumentOut(Schema):
     units: int
     status: ConditionName
     timezone: str
+    photo: str | None = Field(description="Address of a small picture")
     price_from: PriceFrom | None = Field(description="For your audience; a visitor sees the enterprises' price")
     next_free: datetime | None = Field(description="First free hour of the coming two weeks")
 
@@ -138,6 +147,23 @@ class ContactOut(Schema):
     email: str
 
 
+class PhotoOut(Schema):
+    url: str
+    thumbnail: str
+    alt: str
+    width: int
+    height: int
+
+
+class ForManagers(Schema):
+    """What an institution tells the network, not its users."""
+
+    funds: str
+    customs_supervised: bool
+    declaration_no: str
+    declaration_date: date | None
+
+
 class InstrumentDetail(InstrumentOut):
     description: str
     specifications: str
@@ -147,13 +173,49 @@ class InstrumentDetail(InstrumentOut):
     special_days: list[SpecialDayOut]
     policy: list[str] = Field(description="The rules as sentences")
     price_list: PriceListOut | None
-    photos: list[str]
+    photos: list[PhotoOut]
     contact: ContactOut
-    department: str
-    address: str
     sharing: SharingName
     setup_minutes: int
     cleaning_minutes: int
+    version: int = Field(description="Grows with every change; send it with a change to be told if somebody was faster")
+    kind: KindName
+    source: SourceName
+    worth: str | None = Field(description="10,000 CNY")
+    nation: str
+    begin_date: date | None
+    belongs_type: BelongsName = Field(description="What it is part of; empty: it stands for itself")
+    belongs_name: str
+    subjects: list[str] = Field(description="Fields of science")
+    regulations: str = Field(description="Opening regulations")
+    fee: str = Field(description="Charges in words, beside the price list")
+    service_url: str = Field(description="The institution's own booking page")
+    run_hours: str | None = Field(description="Of the last full year")
+    service_hours: str | None
+    department: str
+    province: str
+    city: str
+    county: str
+    street: str
+    address: str
+    postcode: str
+    for_managers: ForManagers | None = Field(description="null for everybody else")
+
+
+class CalendarDayOut(Schema):
+    day: date
+    kind: Literal["holiday", "workday"] = Field(description="A day off, or a weekend that is worked instead")
+    name: str
+
+
+class HolidaysOut(Schema):
+    year: int
+    known: bool = Field(description="false: not announced yet, every week is taken as an ordinary one")
+    days: list[CalendarDayOut]
+
+
+class HolidaysAsked(Schema):
+    year: int = Field(ge=2000, le=2100)
 
 
 class FreeOut(Schema):
@@ -177,35 +239,58 @@ class AvailabilityOut(Schema):
     busy: list[BusyOut]
 
 
-class InstrumentChange(In):
-    """Only what is named is changed. Techniques by key, managers by id."""
+MAY_BE_UNKNOWN = {"worth", "begin_date", "run_hours", "service_hours", "declaration_date"}
 
-    local_no: Annotated[str, Field(min_length=1, max_length=40), PLAIN] | None = None
-    name: Annotated[str, Field(min_length=1, max_length=120), PLAIN] | None = None
-    name_en: Annotated[str, Field(max_length=160), PLAIN] | None = None
-    category: Annotated[str, Field(max_length=6), PLAIN] | None = None
-    techniques: list[Annotated[str, Field(max_length=40), PLAIN]] | None = Field(None, max_length=40)
-    manufacturer: Annotated[str, Field(max_length=80), PLAIN] | None = None
-    model: Annotated[str, Field(max_length=80), PLAIN] | None = None
-    nation: Annotated[str, Field(max_length=40), PLAIN] | None = None
+
+class InstrumentChange(In):
+    """Only what is named is changed. Techniques by key, managers by id. ``version``: refused (412) if it is older."""
+
+    version: int | None = Field(None, ge=1, le=2**31 - 1)
+
+    local_no: Annotated[str, Field(min_length=1, max_length=40), LINE] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=120), LINE] | None = None
+    name_en: Annotated[str, Field(max_length=160), LINE] | None = None
+    category: Annotated[str, Field(max_length=6), LINE] | None = None
+    techniques: list[Annotated[str, Field(max_length=40), LINE]] | None = Field(None, max_length=40)
+    manufacturer: Annotated[str, Field(max_length=80), LINE] | None = None
+    model: Annotated[str, Field(max_length=80), LINE] | None = None
+    nation: Annotated[str, Field(max_length=40), LINE] | None = None
     source: SourceName | None = None
     worth: Decimal | None = Field(None, ge=0, max_digits=12, decimal_places=2, description="10,000 CNY")
-    begin_date: date | None = None
+    begin_date: Day | None = None
+    kind: KindName | None = None
+    belongs_type: BelongsName | None = None
+    belongs_name: Annotated[str, Field(max_length=120), LINE] | None = None
+    subjects: list[Annotated[str, Field(min_length=1, max_length=60), LINE]] | None = Field(None, max_length=10)
+    regulations: Long | None = None
+    fee: Long | None = None
+    service_url: Annotated[str, Field(max_length=300), LINE] | None = None
+    run_hours: Hours | None = None
+    service_hours: Hours | None = None
+    funds: Short | None = None
+    customs_supervised: bool | None = None
+    declaration_no: Annotated[str, Field(max_length=40), LINE] | None = None
+    declaration_date: Day | None = None
+    province: Place | None = None
+    city: Place | None = None
+    county: Place | None = None
+    street: Annotated[str, Field(max_length=80), LINE] | None = None
+    postcode: Annotated[str, Field(max_length=6), LINE] | None = None
     technical: Long | None = None
     function: Long | None = None
     service_content: Long | None = None
     requirement: Long | None = None
-    department: Annotated[str, Field(max_length=80), PLAIN] | None = None
-    region: Annotated[str, Field(max_length=30), PLAIN] | None = None
+    department: Annotated[str, Field(max_length=80), LINE] | None = None
+    region: Annotated[str, Field(max_length=30), LINE] | None = None
     address: Short | None = None
-    contact_name: Annotated[str, Field(max_length=40), PLAIN] | None = None
-    contact_phone: Annotated[str, Field(max_length=30), PLAIN] | None = None
-    contact_email: Annotated[str, Field(max_length=254), PLAIN] | None = None
+    contact_name: Annotated[str, Field(max_length=40), LINE] | None = None
+    contact_phone: Annotated[str, Field(max_length=30), LINE] | None = None
+    contact_email: Annotated[str, Field(max_length=254), LINE] | None = None
     status: ConditionName | None = None
     sharing: SharingName | None = None
     modes: list[ModeName] | None = None
     units: int | None = Field(None, ge=1, le=100)
-    timezone: Annotated[str, Field(max_length=40), PLAIN] | None = None
+    timezone: Annotated[str, Field(max_length=40), LINE] | None = None
     open_on_holidays: bool | None = None
     setup_minutes: int | None = Field(None, ge=0, le=1440)
     cleaning_minutes: int | None = Field(None, ge=0, le=1440)
@@ -216,8 +301,9 @@ class InstrumentChange(In):
 
     def values(self) -> dict[str, Any]:
         """The named fields under the model's names; null is only a value where a field may be unknown."""
-        given = self.model_dump(exclude_unset=True, exclude={"techniques", "managers", "institution", "modes"})
-        out = {name: value for name, value in given.items() if value is not None or name in ("worth", "begin_date")}
+        aside = {"techniques", "managers", "institution", "modes", "version"}
+        given = self.model_dump(exclude_unset=True, exclude=aside)
+        out = {name: value for name, value in given.items() if value is not None or name in MAY_BE_UNKNOWN}
         for ours, models in (("category", "category_id"), ("status", "condition")):
             if ours in out:
                 out[models] = out.pop(ours)
@@ -227,10 +313,25 @@ class InstrumentChange(In):
 
 
 class NewInstrument(InstrumentChange):
-    local_no: Annotated[str, Field(min_length=1, max_length=40), PLAIN]
-    name: Annotated[str, Field(min_length=1, max_length=120), PLAIN]
-    category: Annotated[str, Field(max_length=6), PLAIN]
+    local_no: Annotated[str, Field(min_length=1, max_length=40), LINE]
+    name: Annotated[str, Field(min_length=1, max_length=120), LINE]
+    category: Annotated[str, Field(max_length=6), LINE]
     institution: Id | None = Field(None, description="Needed when you manage instruments of several")
+
+
+class ImportAsked(Schema):
+    institution: Id | None = Field(None, description="Needed when you manage instruments of several")
+    dry_run: bool = False
+
+
+class ImportOut(Schema):
+    """Numbers at the institution."""
+
+    created: list[str]
+    updated: list[str]
+    unchanged: list[str]
+    notes: list[str]
+    dry_run: bool
 
 
 class PriceDocument(Schema):
@@ -248,3 +349,28 @@ class PriceDocument(Schema):
     def _plain(self) -> PriceDocument:
         plain_throughout(self.model_dump())
         return self
+
+
+class GroupChange(In):
+    """Only what is named is changed; ``instruments`` are then all that belong to the group."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80), LINE] | None = None
+    instruments: list[Id] | None = Field(None, max_length=1000)
+
+
+class NewGroup(In):
+    institution: Id
+    name: Annotated[str, Field(min_length=1, max_length=80), LINE]
+    instruments: list[Id] = Field(default_factory=list, max_length=1000)
+
+
+class GroupOut(Schema):
+    id: int
+    name: str
+    institution: int
+    instruments: list[int]
+
+
+class GroupPage(Schema):
+    items: list[GroupOut]
+    count: int

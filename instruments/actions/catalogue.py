@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from functools import cache
+from collections.abc import Iterable, Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Membership, Organisation, Role, User
 from backend.audit.actions import record
+from backend.audit.models import Entry
 from backend.core.db import atomic_action
-from backend.core.errors import Invalid, Refusal, Refused, Stale, invalid
-from backend.core.text import has_control_characters
+from backend.core.errors import Forbidden, Invalid, Refusal, Refused, Stale, invalid
+from instruments.actions.checking import DECIDE_MODES, EDITABLE, check_instrument, local_no_taken
 from instruments.actions.indexing import index_instruments
 from instruments.actions.occupancy import lock_instruments
-from instruments.models import Category, Instrument, InstrumentGroup, Occupancy, Sharing, Technique
+from instruments.models import Instrument, Occupancy, Technique
 
-# What people may change. The institution is fixed when an instrument is created.
-EDITABLE = (
-    "local_no", "name", "name_en", "category_id", "group_id", "manufacturer", "model", "nation", "source", "worth",
-    "begin_date", "technical", "function", "service_content", "requirement", "department", "region", "address",
-    "contact_name", "contact_phone", "contact_email", "condition", "sharing", "mode_self", "mode_operator",
-    "mode_sample", "units", "timezone", "open_on_holidays", "setup_minutes", "cleaning_minutes", "hold_hours",
-    "check_in", "no_show_grace",
-)  # fmt: skip
-_DECIDE_MODES = {"sharing", "mode_self", "mode_operator", "mode_sample"}
-LONGEST_TEXT = 20_000
-LONGEST_BUFFER = 24 * 60
+# How far back it is told what others changed meanwhile.
+MOST_TOLD = 20
 
 
 @atomic_action
@@ -68,18 +56,20 @@ def update_instrument(
     values: Mapping[str, Any],
     techniques: Iterable[Technique] | None = None,
     managers: Iterable[User] | None = None,
-    seen: datetime | None = None,
+    version: int | None = None,
 ) -> Instrument:
-    """Change what ``values`` name. `Stale` if the instrument changed after ``seen``; nothing to change is fine."""
+    """Change what ``values`` name. `Stale`, with what changed, if ``version`` is not the present one."""
     current = lock_instruments([instrument.pk])[instrument.pk]
-    if seen is not None and current.updated_at != seen:
-        raise Stale
+    if version is not None and current.version != version:
+        raise stale(current, version)
     before = snapshot(current)
     _assign(current, values)
-    check_instrument(current, modes=not _DECIDE_MODES.isdisjoint(values))
+    check_instrument(current, modes=not DECIDE_MODES.isdisjoint(values))
     _check_units(current, int(before["units"]))
     if managers is not None:
         named = {user.pk for user in managers}
+        if named != set(before["managers"]):
+            _check_may_name(by, current.institution_id)
         _check_managers(current.institution_id, named - set(before["managers"]))
         current.managers.set(named)
     if techniques is not None:
@@ -88,45 +78,33 @@ def update_instrument(
     changed = [name for name in after if after[name] != before[name]]
     if not changed:
         return current
-    _save(current, [name for name in EDITABLE if name in changed])
+    current.version += 1
+    _save(current, [*(name for name in EDITABLE if name in changed), "version"])
     index_instruments(pks=[current.pk])
-    _record(current, by, "instrument.update", {n: before[n] for n in changed}, {n: after[n] for n in changed})
+    told = {n: after[n] for n in changed} | {"version": current.version}
+    _record(current, by, "instrument.update", {n: before[n] for n in changed}, told)
     return current
 
 
-def check_instrument(instrument: Instrument, *, modes: bool = False) -> None:
-    """Every field, and what it refers to; `Invalid` with all that is wrong.
-
-    ``modes``: somebody decides about them. Imports may leave them for later, and then other fields can be changed.
-    """
-    problems = [*wrong_values(instrument), *_wrong_relations(instrument)]
-    if modes and instrument.sharing != Sharing.NONE and not instrument.modes:
-        problems.append(without_mode())
-    if problems:
-        raise Invalid(*problems)
-
-
-def without_mode() -> Refusal:
-    text = _("Choose at least one mode of use, or set the sharing to “Not shared”.")
-    return Refusal("no_mode", text, field="modes")
-
-
-def wrong_values(instrument: Instrument) -> list[Refusal]:
-    """What is wrong with the fields themselves; no query."""
-    problems = [*_wrong_fields(instrument), *_wrong_texts(instrument)]
-    if instrument.timezone not in _zones():
-        problems.append(Refusal("unknown_zone", _("This time zone does not exist."), field="timezone"))
-    for name in ("setup_minutes", "cleaning_minutes"):
-        value = getattr(instrument, name)
-        if isinstance(value, int) and value > LONGEST_BUFFER:
-            problems.append(Refusal("too_long", _("At most one day (1440 minutes)."), field=name))
-    return problems
+def stale(instrument: Instrument, version: int) -> Stale:
+    """Somebody changed the instrument since the caller read ``version``: names the fields."""
+    entries = Entry.objects.filter(
+        organisation_id=instrument.institution_id,
+        object_type="instrument",
+        object_id=str(instrument.pk),
+        action="instrument.update",
+    )
+    told = entries.order_by("-sequence").values_list("after", flat=True)[:MOST_TOLD]
+    newer = [after for after in told if after.get("version", 0) > version]
+    names = [name for name in (*EDITABLE, "techniques", "managers") if any(name in after for after in newer)]
+    if not names:
+        return Stale()
+    text = _("Somebody changed this instrument meanwhile: %(fields)s.") % {"fields": ", ".join(map(_label, names))}
+    return Stale(Refusal("stale", text, params={"fields": names, "version": instrument.version}))
 
 
-@cache
-def _zones() -> frozenset[str]:
-    """The zones that exist; reads the disk, so only once."""
-    return frozenset(available_timezones())
+def _label(name: str) -> str:
+    return str(getattr(Instrument._meta.get_field(name.removesuffix("_id")), "verbose_name", name))
 
 
 def snapshot(instrument: Instrument) -> dict[str, Any]:
@@ -144,47 +122,6 @@ def _assign(instrument: Instrument, values: Mapping[str, Any]) -> None:
         setattr(instrument, name, value)
 
 
-def _wrong_fields(instrument: Instrument) -> list[Refusal]:
-    # Relations come as rows that were fetched, and the constraints are checked below in words of their own.
-    relations = {"institution", "category", "group", "techniques", "managers"}
-    try:
-        instrument.clean_fields(exclude=relations)
-    except ValidationError as error:
-        return [
-            Refusal(getattr(one, "code", None) or "invalid", " ".join(one.messages), field=name)
-            for name, errors in error.error_dict.items()
-            for one in errors
-        ]
-    return []
-
-
-def _wrong_relations(instrument: Instrument) -> Iterator[Refusal]:
-    same = Instrument.objects.filter(institution=instrument.institution_id, local_no=instrument.local_no)
-    if not has_control_characters(instrument.local_no) and same.exclude(pk=instrument.pk).exists():
-        yield _local_no_taken()
-    code = str(instrument.category_id or "")
-    if has_control_characters(code) or not Category.objects.filter(pk=code).exists():
-        yield Refusal("unknown_category", _("This category does not exist."), field="category")
-    groups = InstrumentGroup.objects.filter(institution=instrument.institution_id)
-    if instrument.group_id is not None and not groups.filter(pk=instrument.group_id).exists():
-        yield Refusal("unknown_group", _("This group does not exist at the institution."), field="group")
-
-
-def _wrong_texts(instrument: Instrument) -> list[Refusal]:
-    out = []
-    for name in EDITABLE:
-        value = getattr(instrument, name)
-        if not isinstance(value, str):
-            continue
-        if has_control_characters(value):
-            text = _("The text contains characters that cannot be stored or shown.")
-            out.append(Refusal("control_characters", text, field=name))
-        if len(value) > LONGEST_TEXT:
-            text = _("At most %(limit)s characters.") % {"limit": LONGEST_TEXT}
-            out.append(Refusal("too_long", text, field=name, params={"limit": LONGEST_TEXT}))
-    return out
-
-
 def _check_units(instrument: Instrument, before: int) -> None:
     """Units that are taken now or later cannot go away."""
     if instrument.units >= before:
@@ -199,8 +136,14 @@ def units_taken() -> Refusal:
     return Refusal("units_taken", text, field="units")
 
 
+def _check_may_name(by: User, institution_id: int) -> None:
+    """Those who manage only chosen instruments do not say who else does."""
+    if _manages_only_chosen(by, institution_id):
+        raise Forbidden(detail=_("Only administrators and managers of all instruments name the managers of one."))
+
+
 def _check_managers(institution_id: int, pks: set[int]) -> None:
-    people = Membership.objects.current().filter(organisation=institution_id, role__in=[Role.MANAGER, Role.ADMIN])
+    people = Membership.objects.current().filter(organisation=institution_id, role=Role.MANAGER)
     if pks - set(people.values_list("user_id", flat=True)):
         raise invalid("managers", _("Only lab managers of the institution can be named."), code="not_a_manager")
 
@@ -220,13 +163,8 @@ def _save(instrument: Instrument, fields: list[str] | None = None) -> None:
     except IntegrityError as error:
         # Another transaction took the number after we looked.
         if "local_no" in str(error):
-            raise Invalid(_local_no_taken()) from error
+            raise Invalid(local_no_taken()) from error
         raise
-
-
-def _local_no_taken() -> Refusal:
-    text = _("Another instrument of the institution has this number.")
-    return Refusal("local_no_taken", text, field="local_no")
 
 
 def _record(instrument: Instrument, by: User, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:

@@ -52,8 +52,9 @@ def set_opening_hours(
     rows.delete()
     OpeningHours.objects.bulk_create(OpeningHours(instrument=instrument, **row._asdict()) for row in wanted)
     told = [{"rows": before, "open_on_holidays": instrument.open_on_holidays}]
+    instrument.version += instrument.open_on_holidays != holidays
     instrument.open_on_holidays = holidays
-    instrument.save(update_fields=["open_on_holidays", "updated_at"])
+    instrument.save(update_fields=["open_on_holidays", "updated_at", "version"])
     told.append({"rows": after, "open_on_holidays": holidays})
     _record(instrument, by, "instrument.hours", *told)
     return instrument

@@ -8,10 +8,12 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
+from backend.accounts.models import Organisation
 from backend.core.db import atomic_action
 from backend.core.text import index_tokens, join, pinyin_tokens
-from instruments.models import Instrument, Technique
+from instruments.models import IndexedName, Instrument, Technique
 
 # Name, technique, pinyin, everything else; the weights stand in `instruments.queries.search`.
 Document = tuple[list[str], list[str], list[str], list[str]]
@@ -39,7 +41,33 @@ def reindex() -> int:
     """Write the whole index anew; the number of instruments in it."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM instruments_search")
+    IndexedName.objects.all().delete()
+    named = Organisation.objects.filter(Exists(Instrument.objects.filter(institution=OuterRef("pk"))))
+    IndexedName.objects.bulk_create(
+        IndexedName(institution_id=pk, name=name, name_en=name_en)
+        for pk, name, name_en in named.values_list("pk", "name", "name_en")
+    )
     return _insert(None)
+
+
+@atomic_action
+def refresh_renamed(*, limit: int = 50) -> int:
+    """Index instruments anew whose institution was renamed; how many institutions. Called every minute.
+
+    Accounts know nothing of instruments, so this compares names: one query where nothing changed.
+    """
+    known = IndexedName.objects.filter(institution=OuterRef("pk"), name=OuterRef("name"), name_en=OuterRef("name_en"))
+    used = Instrument.objects.filter(institution=OuterRef("pk"))
+    renamed = list(Organisation.objects.filter(Exists(used), ~Exists(known)).order_by("pk")[:limit])
+    for institution in renamed:
+        index_instruments(pks=list(Instrument.objects.filter(institution=institution).values_list("pk", flat=True)))
+        _note_name(institution)
+    return len(renamed)
+
+
+def _note_name(institution: Organisation) -> None:
+    names = {"name": institution.name, "name_en": institution.name_en}
+    IndexedName.objects.update_or_create(institution=institution, defaults=names)
 
 
 def _replace(pks: Collection[int]) -> None:

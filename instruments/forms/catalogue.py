@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from backend.core.errors import Invalid, Refusal
 from backend.core.periods import local_day
 from backend.core.text import has_control_characters
-from instruments.models import Mode
+from instruments.models import Condition, Mode, Sharing
 from instruments.queries.catalogue import Filters
 from instruments.queries.rights import MAX_ID
 
@@ -76,6 +76,8 @@ def read_filters(query: QueryDict) -> tuple[Filters, CatalogueForm]:
         ),
         region=_texts(query, "region"),
         mode=tuple(one for one in _texts(query, "mode") if one in Mode.values),
+        status=tuple(one for one in _texts(query, "status") if one in Condition.values),
+        sharing=tuple(one for one in _texts(query, "sharing") if one in Sharing.values),
         price_max=values.get("price_max"),
         length=timedelta(minutes=int(values.get("length") or 60)),
         sort=values.get("sort") or "relevance",

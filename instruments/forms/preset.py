@@ -1,7 +1,7 @@
 """The document of the price form: what of a price list the form can say, and how it is written back.
 
-Set-up per use, hours by audience and mode, late cancellation, samples by number. Other rules of a list stay as
-they are. Values are named as the form's fields.
+Set-up per use, hours by audience and mode, late cancellation, samples by number, a percentage on top.
+Other rules of a list stay as they are. Values are named as the form's fields.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CLOCKS = ("booked", "used", "longer", "union")
 STEPS = (15, 30, 60)
 TIMED = ("self", "operator")
 # The rules that the form writes, in this order.
-CODES = ("setup", "time", "late_cancel", "sample")
+CODES = ("setup", "time", "late_cancel", "sample", "overhead")
 _MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError)
 
 
@@ -97,6 +97,15 @@ def _rules(values: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[dict
     if _sample_rows(values):
         when = {"event": "use", "mode": "sample"}
         yield _price("sample", names.get("sample") or _("Sample testing"), when, "samples", "sample")
+    if values.get("overhead") is not None:
+        yield {
+            "code": "overhead",
+            "name": names.get("overhead") or _("Management fee"),
+            "kind": "percent",
+            "when": {"event": "use"},
+            "on": ["*"],
+            "rate": number(values["overhead"]),
+        }
 
 
 def _price(code: str, name: str, when: dict[str, Any], quantity: str, table: str) -> dict[str, Any]:
@@ -171,6 +180,8 @@ def _read(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             if len(tiers) > 1:
                 yield f"more-{audience}", _decimal(tiers[1]["rate"])
                 yield "more_from", _decimal(tiers[1]["from"])
+    if "overhead" in rules:
+        yield "overhead", _decimal(rules["overhead"]["rate"])
 
 
 def _decimal(value: Any) -> Decimal:

@@ -12,6 +12,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backend.core.fields import Text
 from instruments.actions.prices import AUDIENCES, LONGEST_DOCUMENT
 from instruments.forms.preset import CLOCKS, STEPS, TIMED, other_rules, preset_document, preset_values
 from instruments.models import Mode
@@ -34,7 +35,7 @@ class PricePresetForm(forms.Form):
     An empty price is not offered to that audience; a zero is free of charge.
     """
 
-    name = forms.CharField(label=gettext_lazy("Name of the price list"), max_length=80)
+    name = Text(label=gettext_lazy("Name of the price list"), max_length=80)
     valid_from = forms.DateField(
         label=gettext_lazy("Valid from"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -58,6 +59,11 @@ class PricePresetForm(forms.Form):
     more_from = forms.IntegerField(
         label=gettext_lazy("Further samples begin with number"), required=False, min_value=1, max_value=10**6
     )
+
+    overhead = forms.DecimalField(
+        label=gettext_lazy("Management fee or tax on top, percent"),
+        required=False, min_value=0, max_value=100, decimal_places=2,
+    )  # fmt: skip
 
     def __init__(self, *args: Any, modes: list[str], base: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
         """``base``: the list in force, if the form can say what it says; what the form does not ask for is kept."""

@@ -10,22 +10,24 @@ from decimal import Decimal
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.utils.translation import get_language
 
 from instruments.models import Category, Instrument, InstrumentQuerySet, Mode
 from instruments.queries.free import USUAL_LENGTH, Bookable, bookables, first_free
+from instruments.queries.photos import SMALL, address_of, first_photo
 from instruments.queries.rights import visible_instruments
 from instruments.queries.search import How, best_first, matching
 from instruments.queries.viewers import Viewer, with_price
 
 Sort = Literal["relevance", "earliest", "price", "name"]
-FACETS = ("category", "technique", "institution", "region", "mode")
+FACETS = ("category", "technique", "institution", "region", "mode", "status", "sharing")
 
 _FIELDS = (
     *Bookable._fields, "local_no", "name", "name_en", "manufacturer", "model", "region", "mode_sample",
     "category_id", "category__name", "category__name_en", "institution_id", "institution__name",
-    "institution__name_en", "institution__currency", "price__amount", "price__unit",
+    "institution__name_en", "institution__currency", "price__amount", "price__unit", "photo_uid",
 )  # fmt: skip
 
 
@@ -39,6 +41,8 @@ class Filters:
     institution: tuple[int, ...] = ()
     region: tuple[str, ...] = ()
     mode: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    sharing: tuple[str, ...] = ()
     price_max: Decimal | None = None
     free_from: datetime | None = None
     free_to: datetime | None = None
@@ -78,7 +82,7 @@ def find_instruments(viewer: Viewer, filters: Filters, *, limit: int, offset: in
 
 def item_of(rows: InstrumentQuerySet) -> dict[str, Any] | None:
     """The only row (with its price joined) in the contract's form; five queries."""
-    found = list(rows.values(*_FIELDS)[:1])
+    found = list(_pictured(rows).values(*_FIELDS)[:1])
     return _items(found, first_free([_bookable(row) for row in found]))[0][0] if found else None
 
 
@@ -109,6 +113,10 @@ def narrowed(rows: InstrumentQuerySet, filters: Filters, *, without: str = "") -
             if mode in filters.mode:
                 offered |= Q(**{f"mode_{mode}": True})
         rows = rows.filter(offered)
+    if filters.status and without != "status":
+        rows = rows.filter(condition__in=filters.status)
+    if filters.sharing and without != "sharing":
+        rows = rows.filter(sharing__in=filters.sharing)
     return rows
 
 
@@ -117,7 +125,11 @@ def _find(viewer: Viewer, filters: Filters, limit: int, offset: int, how: How) -
     rows = narrowed(wide, filters)
     if not (filters.by_free_time or filters.sort == "earliest"):
         count = rows.count()
-        page = list(_ordered(rows, filters, how).values(*_FIELDS)[offset : offset + limit]) if count > offset else []
+        page = (
+            list(_pictured(_ordered(rows, filters, how)).values(*_FIELDS)[offset : offset + limit])
+            if count > offset
+            else []
+        )
         items, words = _items(page, first_free([_bookable(row) for row in page]))
         return Found(items, count, how, words)
     # The facets of a page want to know of all that are free at the time, the order only of those that are left.
@@ -129,10 +141,14 @@ def _find(viewer: Viewer, filters: Filters, limit: int, offset: int, how: How) -
     if filters.sort == "earliest":
         # Sorting is stable: those without a time keep their order, at the end.
         pks.sort(key=lambda pk: (pk not in free, free[pk].timestamp() if pk in free else 0))
-    shown = pks[offset : offset + limit]
-    by_pk = {row["pk"]: row for row in rows.filter(pk__in=shown).values(*_FIELDS)}
-    items, words = _items([by_pk[pk] for pk in shown if pk in by_pk], free)
+    wanted = pks[offset : offset + limit]
+    by_pk = {row["pk"]: row for row in _pictured(rows.filter(pk__in=wanted)).values(*_FIELDS)}
+    items, words = _items([by_pk[pk] for pk in wanted if pk in by_pk], free)
     return Found(items, len(pks), how, words, free if filters.by_free_time else None)
+
+
+def _pictured(rows: InstrumentQuerySet) -> InstrumentQuerySet:
+    return rows.annotate(photo_uid=first_photo())
 
 
 def _ordered(rows: InstrumentQuerySet, filters: Filters, how: How) -> InstrumentQuerySet:
@@ -189,6 +205,7 @@ def _item(row: dict[str, Any], techniques: list[str], free: datetime | None, lan
         "units": row["units"],
         "status": row["condition"],
         "timezone": row["timezone"],
+        "photo": None if row["photo_uid"] is None else settings.SITE_URL + address_of(row["photo_uid"], SMALL),
         "price_from": None
         if price is None
         else {"amount": price, "currency": row["institution__currency"], "unit": row["price__unit"]},

@@ -15,7 +15,8 @@ from instruments.pricing.phrases import listed
 from instruments.pricing.published import published_table
 from instruments.pricing.reading import parse_price_list
 from instruments.queries.catalogue import item_of
-from instruments.queries.rights import visible_instruments
+from instruments.queries.photos import told_photos
+from instruments.queries.rights import manages, visible_instruments
 from instruments.queries.viewers import Viewer, with_price
 
 Sentences = Callable[[Instrument], list[str]]
@@ -25,6 +26,11 @@ _policy: list[Sentences] = []
 def tell_policy(sentences: Sentences) -> None:
     """Rules of booking are told here too, but this room does not know them: the one that does registers itself."""
     _policy[:] = [sentences]
+
+
+def policy_sentences(instrument: Instrument) -> list[str]:
+    """The rules of booking, told by the room that knows them."""
+    return [sentence for tell in _policy for sentence in tell(instrument)]
 
 
 def audience_labels() -> dict[str, str]:
@@ -47,7 +53,7 @@ def price_list_in_force(instrument: Instrument, day: date | None = None) -> Pric
 
 
 def told(instrument: Instrument, viewer: Viewer) -> dict[str, Any]:
-    """The contract's form of one instrument that the viewer may see; eleven queries at most."""
+    """The contract's form of one instrument that the viewer may see; twelve queries at most."""
     row = with_price(visible_instruments(viewer.access), viewer).filter(pk=instrument.pk)
     item = item_of(row)
     if item is None:
@@ -61,20 +67,33 @@ def told(instrument: Instrument, viewer: Viewer) -> dict[str, Any]:
         "sample_requirements": instrument.requirement,
         "opening_hours": [_hours(one) for one in instrument.opening_hours.all()],
         "special_days": [_special(one) for one in instrument.special_days.filter(day__gte=timezone.localdate())],
-        "policy": [sentence for tell in _policy for sentence in tell(instrument)],
+        "policy": policy_sentences(instrument),
         "price_list": current and published(current),
-        "photos": [],
+        "photos": told_photos(instrument),
         "contact": {
             "name": instrument.contact_name,
             "phone": instrument.contact_phone,
             "email": instrument.contact_email,
         },
-        "department": instrument.department,
-        "address": instrument.address,
         "sharing": instrument.sharing,
         "setup_minutes": instrument.setup_minutes,
         "cleaning_minutes": instrument.cleaning_minutes,
+        "version": instrument.version,
+        **{name: getattr(instrument, name) for name in _RECORD},
+        "for_managers": {name: getattr(instrument, name) for name in _FOR_MANAGERS}
+        if manages(viewer.access, instrument)
+        else None,
     }
+
+
+# What the national record says, under the same names as in changes.
+_RECORD = (
+    "kind", "source", "worth", "nation", "begin_date", "belongs_type", "belongs_name", "subjects", "regulations", "fee",
+    "service_url", "run_hours", "service_hours", "department", "province", "city", "county", "street", "address",
+    "postcode",
+)  # fmt: skip
+# What an institution tells the network, not its users.
+_FOR_MANAGERS = ("funds", "customs_supervised", "declaration_no", "declaration_date")
 
 
 def published(version: PriceList) -> dict[str, Any]:

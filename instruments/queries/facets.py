@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from django.db.models import Case, CharField, Count, F, IntegerField, Value, When
+from django.db.models import Case, CharField, Count, F, IntegerField, TextChoices, Value, When
 from django.db.models.functions import Cast, Coalesce, NullIf
 from django.utils.translation import get_language
 
-from instruments.models import Category, InstrumentQuerySet, Mode
+from instruments.models import Category, Condition, InstrumentQuerySet, Mode, Sharing
 from instruments.queries.catalogue import FACETS, Filters, Found, candidates, narrowed
 from instruments.queries.viewers import Viewer
 
@@ -42,6 +42,8 @@ def facets(viewer: Viewer, filters: Filters, found: Found) -> dict[str, list[Opt
         "institution": _options(counts["institution"], [str(pk) for pk in filters.institution]),
         "region": _options(counts["region"], filters.region),
         "mode": _modes(counts["mode"]),
+        "status": _choices(Condition, counts["status"], filters.status),
+        "sharing": _choices(Sharing, counts["sharing"], filters.sharing),
     }
 
 
@@ -53,6 +55,8 @@ def _branch(rows: InstrumentQuerySet, filters: Filters, name: str) -> Any:
         "institution": (Cast("institution_id", CharField()), _localised("institution")),
         "region": (F("region"), F("region")),
         "mode": (Cast(_mode_bits(), CharField()), Value("")),
+        "status": (F("condition"), Value("")),
+        "sharing": (F("sharing"), Value("")),
     }[name]
     rows = narrowed(rows, filters, without=name)
     named = rows.annotate(facet=Value(name, CharField()), value=value, words=label).values("facet", "value", "words")
@@ -79,6 +83,13 @@ def _modes(counts: dict[str, tuple[str, int]]) -> list[Option]:
         Option(mode.value, str(mode.label), sum(count for bits, (_, count) in counts.items() if int(bits) & 1 << place))
         for place, mode in enumerate(Mode)
     ]
+
+
+def _choices(choices: type[TextChoices], counts: dict[str, tuple[str, int]], chosen: Iterable[str]) -> list[Option]:
+    """In the order of the choices; none where everything is the same and nothing is chosen."""
+    options = [Option(each.value, str(each.label), counts.get(each.value, ("", 0))[1]) for each in choices]
+    options = [option for option in options if option.number or option.value in chosen]
+    return options if len(options) > 1 or set(chosen) else []
 
 
 def _options(counts: dict[str, tuple[str, int]], chosen: Iterable[str]) -> list[Option]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Aggregate, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
+from backend.core.db import among
 from backend.core.periods import Period, depth, subtract
 from instruments.models import (
     Condition,
@@ -23,11 +26,13 @@ from instruments.models import (
     OpeningHours,
     SpecialDay,
 )
-from instruments.rules import Free, Hours, Special, Taken, bookable_stretches, free_periods, open_periods
+from instruments.queries.calendar import days_around
+from instruments.rules import Free, Hours, PublicDays, Special, Taken, bookable_stretches, free_periods, open_periods
 
 HORIZON = timedelta(days=14)
 USUAL_LENGTH = timedelta(hours=1)
 STEP = timedelta(minutes=30)
+OUT_OF_ORDER = (Condition.REPAIR, Condition.SCRAP)
 # Of more instruments than this, the first day is looked at before the others.
 CROWD = 200
 NEAR = timedelta(days=1)
@@ -64,7 +69,7 @@ class Bookable(NamedTuple):
     @property
     def by_the_hour(self) -> bool:
         """Samples need no slot, and what is broken has none."""
-        return (self.mode_self or self.mode_operator) and self.condition not in (Condition.REPAIR, Condition.SCRAP)
+        return (self.mode_self or self.mode_operator) and self.condition not in OUT_OF_ORDER
 
 
 class Busy(NamedTuple):
@@ -107,9 +112,10 @@ def bookables(rows: InstrumentQuerySet) -> list[Bookable]:
 
 
 def availability(instruments: Iterable[Instrument | Bookable], start: datetime, end: datetime) -> list[Availability]:
-    """Free and busy time of each instrument in ``[start, end)``; three queries.
+    """Free and busy time of each instrument in ``[start, end)``; four queries.
 
-    ``free`` is what can be booked: open, and so far from what is taken that set-up and cleaning fit between.
+    ``free`` is what can be booked: open, and so far from what is taken that set-up and cleaning fit between; nothing
+    of what is out of order.
     """
     wanted = [_bookable(each) for each in instruments]
     facts = _Facts.read([each.pk for each in wanted], start, end, margin=_margin(wanted))
@@ -117,7 +123,8 @@ def availability(instruments: Iterable[Instrument | Bookable], start: datetime, 
     for each in wanted:
         taken = facts.taken[each.pk]
         widened = [Taken(unit, *_widen(each, since, until)) for unit, since, until, _ in taken]
-        free = free_periods(facts.open(each), widened, units=each.units)
+        open_ = [] if each.condition in OUT_OF_ORDER else facts.open(each)
+        free = free_periods(open_, widened, units=each.units)
         out.append(Availability(each.pk, each.timezone, start, end, free, _busy(taken, each.units, Period(start, end))))
     return out
 
@@ -185,8 +192,8 @@ def _first_start_in(
     return next((start for start, end in fitting if start + length <= end), None)
 
 
-def bookings_outside_hours(instrument: Instrument) -> int:
-    """How many bookings of the coming year lie outside the opening hours as they are now."""
+def bookings_outside_hours(instrument: Instrument) -> list[Period]:
+    """When bookings of the coming year lie outside the opening hours as they are now; never whose."""
     since = timezone.now()
     until = since + timedelta(days=366)
     each = _bookable(instrument)
@@ -198,7 +205,7 @@ def bookings_outside_hours(instrument: Instrument) -> int:
         for _unit, start, end, kind in facts.taken[each.pk]
         if kind in (OccupancyKind.BOOKING, OccupancyKind.HOLD)
     ]
-    return sum(1 for period in held if period.start < period.end and subtract([period], open_))
+    return [period for period in held if period.start < period.end and subtract([period], open_)]
 
 
 class _Facts:
@@ -206,11 +213,12 @@ class _Facts:
 
     def __init__(self, start: datetime, end: datetime) -> None:
         self.start, self.end = start, end
-        self.hours: dict[int, list[Hours]] = defaultdict(list)
+        self.hours: dict[int, Sequence[Hours]] = {}
         self.special: dict[int, list[Special]] = defaultdict(list)
         self.taken: dict[int, list[tuple[int, datetime, datetime, str]]] = defaultdict(list)
         self._known: dict[tuple[Any, ...], list[Period]] = {}
         self._open: dict[int, list[Period]] = {}
+        self._public: PublicDays | None = None
 
     @classmethod
     def read(cls, pks: Sequence[int], start: datetime, end: datetime, *, margin: timedelta) -> _Facts:
@@ -222,9 +230,9 @@ class _Facts:
 
     def read_hours(self, pks: Sequence[int]) -> None:
         first, last = (self.start - timedelta(days=2)).date(), (self.end + timedelta(days=1)).date()
-        hours = _of(OpeningHours.objects.valid_between(first, last), pks).order_by("instrument", "weekday", "opens")
-        for row in hours.values_list("instrument_id", "weekday", "opens", "closes", "valid_from", "valid_to"):
-            self.hours[row[0]].append(Hours(*row[1:]))
+        rows = _of(OpeningHours.objects.valid_between(first, last), pks).order_by().values_list("instrument_id")
+        for pk, text in rows.annotate(text=_Joined(_AS_TEXT)):
+            self.hours[pk] = _read_hours(text)
         special = _of(SpecialDay.objects.filter(day__gte=first, day__lte=last), pks).order_by("instrument", "day")
         for pk, day, opens, closes in special.values_list("instrument_id", "day", "opens", "closes"):
             self.special[pk].append(Special(day, opens, closes))
@@ -241,6 +249,12 @@ class _Facts:
             self._open[each.pk] = self._worked_out(each)
         return self._open[each.pk]
 
+    def _public_days(self) -> PublicDays:
+        """One query, only where something opens at all."""
+        if self._public is None:
+            self._public = days_around(self.start, self.end)
+        return self._public
+
     def _worked_out(self, each: Bookable) -> list[Period]:
         hours, special = tuple(self.hours.get(each.pk, ())), tuple(self.special.get(each.pk, ()))
         if not hours and not special:
@@ -254,12 +268,42 @@ class _Facts:
                 start=self.start,
                 end=self.end,
                 open_on_holidays=each.open_on_holidays,
+                public=self._public_days(),
             )
         return self._known[key]
 
 
+class _Joined(Aggregate):
+    """The texts of a group in one: thousands of instruments have few different weeks, and each is read once."""
+
+    function = "GROUP_CONCAT"
+    template = "%(function)s(%(expressions)s, ';')"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="STRING_AGG", **context)
+
+
+_AS_TEXT = Concat(
+    *chain.from_iterable((Cast(name, TextField()), Value(" ")) for name in Hours._fields),
+    output_field=TextField(),
+)
+
+
+@lru_cache(maxsize=1024)
+def _read_hours(text: str) -> Sequence[Hours]:
+    """Of ``weekday opens closes from to ;…`` in any order."""
+    rows = (_read_row(*row.split(" ")[: len(Hours._fields)]) for row in text.split(";"))
+    return tuple(sorted(rows, key=lambda row: (row.weekday, row.opens)))
+
+
+def _read_row(weekday: str, opens: str, closes: str, first: str, last: str) -> Hours:
+    span = (date.fromisoformat(text) if text else None for text in (first, last))
+    return Hours(int(weekday), time.fromisoformat(opens), time.fromisoformat(closes), *span)
+
+
 def _of(rows: QuerySet[Any, Any], pks: Sequence[int]) -> QuerySet[Any, Any]:
-    return rows.filter(instrument__in=pks)
+    return rows.filter(instrument__in=among(pks))
 
 
 def _bookable(each: Instrument | Bookable) -> Bookable:

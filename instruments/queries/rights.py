@@ -54,6 +54,29 @@ def manages_any(access: Access) -> bool:
     return bool(_desks(access))
 
 
+def manages(access: Access, instrument: Instrument) -> bool:
+    """One query for somebody who manages chosen instruments of its institution, none for others."""
+    here = instrument.institution_id
+    if here not in _desks(access):
+        return False
+    if access.has(here, Role.ADMIN) or here in access.manages_all:
+        return True
+    return instrument.managers.filter(pk=access.user_id).exists()
+
+
+def importable(access: Access) -> list[int]:
+    """Institutions of which the person may change every instrument."""
+    return [pk for pk in sorted(_desks(access)) if access.has(pk, Role.ADMIN) or pk in access.manages_all]
+
+
+def institution_to_import(access: Access, chosen: int | None) -> Organisation:
+    """Where the person may change every instrument at once; `Forbidden` for managers of chosen ones."""
+    institution = institution_to_manage(access, chosen)
+    if institution.pk not in importable(access):
+        raise Forbidden(detail=_("Importing changes all instruments of the institution; you manage chosen ones."))
+    return institution
+
+
 def institution_to_manage(access: Access, chosen: int | None) -> Organisation:
     """Where the person creates an instrument: the one named, or the only one; `Forbidden` without a desk."""
     desks = sorted(_desks(access))

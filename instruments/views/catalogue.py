@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -83,12 +84,15 @@ def _card(item: dict[str, Any], techniques: dict[str, str]) -> dict[str, Any]:
     code = cast(str, item["category"]["code"])
     return {
         **item,
+        # Our own page asks its own address, whatever name it was reached by.
+        "photo": (item["photo"] or "").removeprefix(settings.SITE_URL),
         "icon": ICONS.get(code[:2], USUAL_ICON),
         "technique_words": [(key, techniques[key]) for key in item["techniques"]],
         "mode_words": [modes[mode] for mode in item["modes"]],
         "price_unit": units.get(price["unit"], price["unit"]) if price else "",
         "by_sample_only": item["modes"] == [Mode.SAMPLE.value],
         "status_word": Condition(item["status"]).label,
+        "out_of_order": item["status"] in BROKEN,
         "status_tone": "bad" if item["status"] in BROKEN else "wait",
         "start": item["next_free"].isoformat() if item["next_free"] else "",
     }

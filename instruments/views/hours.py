@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,6 +18,9 @@ from instruments.models import Instrument
 from instruments.queries.free import bookings_outside_hours
 from instruments.queries.rights import get_managed_instrument
 from instruments.views.manage import saved, shown
+
+# So many are named; the calendar shows them all.
+MOST_OUTSIDE = 20
 
 
 @page
@@ -38,7 +43,7 @@ def hours(request: HttpRequest, pk: int) -> HttpResponse:
             )
             _tell(request, changed)
             return saved(request, "instruments:hours", instrument)
-    context = {"form": form, "days": SpecialDaysForm.of(instrument), "instrument": instrument, "tab": "hours"}
+    context = _context(instrument, form, SpecialDaysForm.of(instrument))
     return shown(request, "instruments/hours.html", "instruments/_week.html", context, refused)
 
 
@@ -59,14 +64,28 @@ def special_days(request: HttpRequest, pk: int) -> HttpResponse:
             set_special_days(instrument=instrument, by=person(request), days=days.days)
             _tell(request, instrument)
             return saved(request, "instruments:hours", instrument)
-    context = {"form": HoursForm.of(instrument), "days": days, "instrument": instrument, "tab": "hours"}
+    context = _context(instrument, HoursForm.of(instrument), days)
     return shown(request, "instruments/hours.html", "instruments/_special_days.html", context, refused)
 
 
-def _tell(request: HttpRequest, instrument: Instrument) -> None:
-    """Saved; and how many bookings now lie outside: they stand until somebody moves or cancels them."""
-    messages.success(request, _("Saved."))
+def _context(instrument: Instrument, form: HoursForm, days: SpecialDaysForm) -> dict[str, Any]:
+    """``outside``: bookings that stand although the instrument is closed then, until somebody moves them."""
     outside = bookings_outside_hours(instrument)
+    return {
+        "form": form,
+        "days": days,
+        "instrument": instrument,
+        "tab": "hours",
+        "outside": outside[:MOST_OUTSIDE],
+        "outside_count": len(outside),
+        "outside_more": max(0, len(outside) - MOST_OUTSIDE),
+    }
+
+
+def _tell(request: HttpRequest, instrument: Instrument) -> None:
+    """Saved; and how many bookings now lie outside: the page names their times."""
+    messages.success(request, _("Saved."))
+    outside = len(bookings_outside_hours(instrument))
     if outside:
         text = ngettext(
             "%(count)s booking now lies outside the opening hours. It stands; move or cancel it if it must not.",

@@ -8,19 +8,22 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from backend.accounts.auth import access, page, person
+from backend.accounts.queries import Access
 from backend.core.errors import NotFound
 from backend.core.text import has_control_characters
 from instruments.actions import catalogue
-from instruments.forms.details import InstrumentForm
+from instruments.forms.details import NECESSARY, SECTIONS, InstrumentForm
+from instruments.forms.sections import sections_of
 from instruments.models import Condition, Instrument, Sharing
+from instruments.queries.groups import manages_everything
 from instruments.queries.managed import gaps, institutions_of, managed_list
-from instruments.queries.rights import get_managed_instrument, institution_to_manage, manages_any
+from instruments.queries.plain_words import in_plain_words
+from instruments.queries.rights import get_managed_instrument, importable, institution_to_manage, manages_any
 
 PAGE_SIZE = 50
 
@@ -44,6 +47,7 @@ def manage(request: HttpRequest) -> HttpResponse:
     institutions = institutions_of(mine)
     context = {
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
+        "may_import": bool(importable(mine)),
         "several": len(institutions) > 1,
         "institutions": [(one.pk, one.name) for one in institutions],
         "states": [*Condition.choices, *((v, w) for v, w in Sharing.choices if v != Sharing.EXTERNAL)],
@@ -62,43 +66,67 @@ def create(request: HttpRequest) -> HttpResponse:
     named = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else institutions[0].pk if institutions else None
     institution = institution_to_manage(mine, named)
     blank = Instrument(institution=institution, region=institution.region, timezone=institution.timezone)
-    form = InstrumentForm(request.POST or None, institution=institution, instance=blank)
+    form = InstrumentForm(request.POST or None, institution=institution, only=NECESSARY, instance=blank)
     if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        made = catalogue.create_instrument(
-            institution=institution,
-            by=person(request),
-            values=form.values(),
-            techniques=values["techniques"],
-            managers=values.get("managers", []),
-        )
+        made = catalogue.create_instrument(institution=institution, by=person(request), values=form.values())
         messages.success(request, _("The instrument is in the list. Now give its opening hours and prices."))
         return saved(request, "instruments:hours", made)
     context = {"form": form, "institution": institution, "institutions": institutions}
-    return shown(request, "instruments/create.html", "instruments/_details.html", context, form.is_bound)
+    return shown(request, "instruments/create.html", "instruments/_create.html", context, form.is_bound)
 
 
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HttpRequest, pk: int) -> HttpResponse:
-    """The fields of an instrument."""
+    """What is said of an instrument, in sections; the one named in the address is open as a form."""
     instrument = get_managed_instrument(access(request), pk)
-    seen = instrument.updated_at
-    form = InstrumentForm(request.POST or None, institution=instrument.institution, instance=instrument)
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        catalogue.update_instrument(
-            instrument=instrument,
-            by=person(request),
-            values=form.values(),
-            techniques=values["techniques"],
-            managers=values.get("managers"),
-            seen=parse_datetime(request.POST.get("seen", "")) or seen,
+    section = request.GET.get("section", "")
+    form = None
+    if section in SECTIONS:
+        form = InstrumentForm(
+            request.POST or None,
+            institution=instrument.institution,
+            only=_fields_for(access(request), instrument, section),
+            instance=instrument,
         )
+    elif request.method == "POST":
+        raise NotFound
+    if form is not None and request.method == "POST" and form.is_valid():
+        _save(request, instrument, form)
         messages.success(request, _("Saved."))
         return saved(request, "instruments:settings", instrument)
-    context = {"form": form, "instrument": instrument, "seen": seen.isoformat(), "tab": "settings"}
-    return shown(request, "instruments/settings.html", "instruments/_details.html", context, form.is_bound)
+    # A form that was filled in has already changed the object; what is shown beside it is what is stored.
+    stored = get_managed_instrument(access(request), pk)
+    context = {
+        "instrument": stored,
+        "sections": sections_of(stored),
+        "section": section,
+        "form": form,
+        "version": request.POST.get("version") or stored.version,
+        "photos": list(stored.photos.all()),
+        "summary": in_plain_words(stored),
+        "tab": "settings",
+    }
+    refused = form is not None and form.is_bound
+    return shown(request, "instruments/settings.html", "instruments/_sections.html", context, refused)
+
+
+def _fields_for(mine: Access, instrument: Instrument, section: str) -> list[str]:
+    """Who else manages it is said by those who manage every instrument of the institution."""
+    names = manages_everything(mine, instrument.institution_id)
+    return [name for name in SECTIONS[section][1] if names or name != "managers"]
+
+
+def _save(request: HttpRequest, instrument: Instrument, form: InstrumentForm) -> None:
+    version = request.POST.get("version", "")
+    catalogue.update_instrument(
+        instrument=instrument,
+        by=person(request),
+        values=form.values(),
+        techniques=form.cleaned_data.get("techniques"),
+        managers=form.cleaned_data.get("managers"),
+        version=int(version) if version.isdecimal() and len(version) < 10 else None,
+    )
 
 
 def saved(request: HttpRequest, name: str, instrument: Instrument) -> HttpResponse:

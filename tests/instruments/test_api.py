@@ -63,6 +63,7 @@ def test_list_is_public_and_has_the_contracts_fields(db: None, api: Any) -> None
                 "units": 8,
                 "status": "normal",
                 "timezone": "Asia/Shanghai",
+                "photo": None,
                 "price_from": {"amount": "180.00", "currency": "CNY", "unit": "hour"},
                 "next_free": "2026-12-01T10:00:00+08:00",
             }
@@ -148,7 +149,7 @@ def test_list_needs_equally_many_queries_for_1_and_30(
         for _n in range(count):
             make_instrument()
         reindex()
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             assert api().get(f"/api/v1{path}").json()["count"] == (count if count == 1 else 30)
 
 
@@ -387,3 +388,18 @@ def test_durations_of_free_time_are_asked_in_minutes(db: None, api: Any) -> None
     with travel(day - timedelta(days=1), tick=False):
         assert api().get_api("/instruments", **window, duration_minutes=720).json()["count"] == 1
         assert api().get_api("/instruments", **window, duration_minutes=721).json()["count"] == 0
+
+
+def test_change_with_an_old_version_is_refused_and_the_record_is_told(db: None, api: Any) -> None:
+    instrument = make_instrument()
+    client, path = api(make_manager(instrument.institution)), f"/instruments/{instrument.pk}"
+    body = {"version": 1, "kind": "special", "subjects": ["化学"], "run_hours": "1600.5", "customs_supervised": True}
+
+    changed = client.patch_api(path, body).json()
+    stale = client.patch_api(path, {"version": 1, "fee": "late"})
+
+    assert (changed["version"], changed["kind"], changed["subjects"]) == (2, "special", ["化学"])
+    assert (changed["run_hours"], changed["for_managers"]["customs_supervised"]) == ("1600.5", True)
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    assert stale.json()["errors"][0]["params"]["fields"] == ["kind", "subjects", "run_hours", "customs_supervised"]
+    assert client.patch_api(path, {"version": 2, "run_hours": None}).json()["run_hours"] is None

@@ -276,13 +276,13 @@ def fill(institution: Organisation, count: int) -> None:
 @pytest.mark.parametrize(
     ("filters", "queries"),
     [
-        ({}, 8),
-        ({"q": "SEM"}, 8),
-        ({"q": "xyzzy 电镜"}, 9),
-        ({"sort": "price"}, 8),
-        ({"sort": "earliest"}, 9),
-        ({"free_from": at(0), "free_to": at(24)}, 9),
-        ({"category": ("0101",), "technique": ("SEM",), "region": ("",), "mode": ("self",)}, 8),
+        ({}, 9),
+        ({"q": "SEM"}, 9),
+        ({"q": "xyzzy 电镜"}, 10),
+        ({"sort": "price"}, 9),
+        ({"sort": "earliest"}, 10),
+        ({"free_from": at(0), "free_to": at(24)}, 10),
+        ({"category": ("0101",), "technique": ("SEM",), "region": ("",), "mode": ("self",)}, 9),
     ],
 )
 def test_list_needs_equally_many_queries_for_1_and_30(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -166,7 +166,8 @@ def test_update_records_only_what_changed(db: None) -> None:
 
     assert changed.name == "new"
     entry = Entry.objects.get()
-    assert (entry.action, entry.before, entry.after) == ("instrument.update", {"name": "old"}, {"name": "new"})
+    assert (entry.action, entry.before) == ("instrument.update", {"name": "old"})
+    assert entry.after == {"name": "new", "version": 2}
 
 
 def test_update_without_change_writes_nothing(db: None) -> None:
@@ -179,17 +180,63 @@ def test_update_without_change_writes_nothing(db: None) -> None:
     assert instrument.updated_at == Instrument.objects.get().updated_at
 
 
-def test_update_refuses_when_somebody_was_faster(db: None) -> None:
+def test_update_refuses_when_somebody_was_faster_and_names_what_changed(db: None) -> None:
     instrument = make_instrument()
     manager = make_manager(instrument.institution)
-    seen = instrument.updated_at
-    update_instrument(instrument=instrument, by=manager, values={"name": "first"}, seen=seen)
+    update_instrument(instrument=instrument, by=manager, values={"name": "first", "region": "包头"}, version=1)
 
-    with pytest.raises(Stale):
-        update_instrument(instrument=instrument, by=manager, values={"name": "second"}, seen=seen)
+    with pytest.raises(Stale) as error:
+        update_instrument(instrument=instrument, by=manager, values={"fee": "second"}, version=1)
 
     instrument.refresh_from_db()
-    assert instrument.name == "first"
+    assert (instrument.name, instrument.fee, instrument.version) == ("first", "", 2)
+    assert error.value.refusals[0].params == {"fields": ["name", "region"], "version": 2}
+    assert str(error.value.detail) == "Somebody changed this instrument meanwhile: name, region."
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [
+        ({"kind": "magic"}, "invalid_choice"),
+        ({"belongs_type": "ship"}, "invalid_choice"),
+        ({"service_url": "javascript:alert(1)"}, "invalid"),
+        ({"service_url": "ftp://example.org"}, "invalid"),
+        ({"postcode": "01002"}, "invalid"),
+        ({"postcode": "01002x"}, "invalid"),
+        ({"run_hours": Decimal("8784.1")}, "too_many_hours"),
+        ({"run_hours": Decimal("-1")}, "min_value"),
+        ({"run_hours": Decimal("10"), "service_hours": Decimal("10.1")}, "too_many_hours"),
+        ({"begin_date": date(2999, 1, 1)}, "in_future"),
+        ({"declaration_date": date(2999, 1, 1)}, "in_future"),
+        ({"subjects": ["x"] * 11}, "too_long"),
+        ({"subjects": ["x" * 61]}, "too_long"),
+        ({"subjects": "chemistry"}, "invalid"),
+        ({"subjects": [""]}, "invalid"),
+        ({"subjects": ["a\x00"]}, "control_characters"),
+        ({"fee": "x" * 20_001}, "too_long"),
+    ],
+)
+def test_update_refuses_what_the_record_cannot_say(db: None, values: dict[str, Any], code: str) -> None:
+    instrument = make_instrument()
+
+    with pytest.raises(Invalid) as error:
+        update_instrument(instrument=instrument, by=make_manager(instrument.institution), values=values)
+
+    assert [refusal.code for refusal in error.value.refusals] == [code]
+    instrument.refresh_from_db()
+    assert instrument.version == 1
+
+
+def test_eight_units_run_eight_times_as_long(db: None) -> None:
+    instrument = make_instrument(units=8)
+
+    changed = update_instrument(
+        instrument=instrument,
+        by=make_manager(instrument.institution),
+        values={"run_hours": Decimal("70000.5"), "service_hours": Decimal("70000")},
+    )
+
+    assert changed.run_hours == Decimal("70000.5")
 
 
 def test_units_in_use_cannot_go_away(db: None) -> None:

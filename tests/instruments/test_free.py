@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from backend.core.periods import Period
 from instruments.models import Instrument, Occupancy, OpeningHours
 from instruments.queries.free import Busy, availability, bookings_outside_hours
 from instruments.rules import Free
@@ -87,10 +88,10 @@ def test_json_is_in_the_instruments_zone_and_names_nobody(db: None) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_availability_needs_three_queries(db: None, django_assert_num_queries: Any, count: int) -> None:
+def test_availability_needs_four_queries(db: None, django_assert_num_queries: Any, count: int) -> None:
     instruments = [make_instrument() for _n in range(count)]
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(availability(instruments, at(0), at(24))) == count
 
 
@@ -98,15 +99,15 @@ def test_availability_of_none_is_empty(db: None) -> None:
     assert availability([], at(0), at(24)) == []
 
 
-def test_bookings_outside_hours_are_counted_without_their_buffers(db: None) -> None:
+def test_bookings_outside_hours_are_told_without_their_buffers(db: None) -> None:
     tomorrow = date.today() + timedelta(days=1)
     instrument = make_instrument(setup_minutes=60, open_on_holidays=True)
     take(instrument, at(7, 0, tomorrow), at(10, 0, tomorrow))
-    assert bookings_outside_hours(instrument) == 0
+    assert bookings_outside_hours(instrument) == []
 
     OpeningHours.objects.filter(instrument=instrument).update(opens=time(9))
 
-    assert bookings_outside_hours(instrument) == 1
+    assert bookings_outside_hours(instrument) == [Period(at(8, 0, tomorrow), at(10, 0, tomorrow))]
 
 
 def test_days_of_the_factories_are_open(db: None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from backend.accounts.models import Organisation
 from instruments.actions.importing import import_instruments
-from instruments.actions.indexing import index_instruments, reindex
+from instruments.actions.indexing import index_instruments, refresh_renamed, reindex
 from instruments.models import Instrument
 from instruments.queries.catalogue import Filters, find_instruments
 from instruments.queries.viewers import Viewer
@@ -98,3 +99,28 @@ def test_very_long_texts_can_be_indexed(db: None) -> None:
     index_instruments(pks=[instrument.pk])
 
     assert found(instrument.name) == [instrument.local_no]
+
+
+def test_a_renamed_institution_is_found_by_its_new_name_after_a_minute(db: None) -> None:
+    instrument = make_instrument(make_institution(name="旧研究所"))
+    other = make_instrument()
+    assert (refresh_renamed(), refresh_renamed()) == (2, 0)
+
+    Organisation.objects.filter(pk=instrument.institution_id).update(name="新能源中心")
+    assert found("新能源中心") == []
+    assert (refresh_renamed(), refresh_renamed()) == (1, 0)
+
+    assert found("新能源中心") == [instrument.local_no]
+    assert found("旧研究所") == []
+    assert found(other.institution.name) == [other.local_no]
+    reindex()
+    assert refresh_renamed() == 0
+
+
+def test_looking_for_renamed_institutions_is_one_query(db: None, django_assert_num_queries: Any) -> None:
+    for _n in range(3):
+        make_instrument()
+    reindex()
+
+    with django_assert_num_queries(1):
+        refresh_renamed.__wrapped__()  # type: ignore[attr-defined]  # without its transaction

@@ -269,3 +269,16 @@ def test_rule_with_named_quantity_and_table_is_told_in_words() -> None:
         "Booked and used time together (at least 0.5 h) × price (self members 30.00, self guests 80.00).",
         "If cancelled less than 24 h before: 50 % of r1.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("assumed", "sentence"),
+    [
+        ((("event", "use"),), "as if it had been used"),
+        ((("used", None),), "as if all booked time had been used"),
+        ((("stage", None),), "as if without stage"),
+        ((("audience", "inside"),), "as if customers were members"),
+    ],
+)
+def test_what_a_percentage_assumes(assumed: Any, sentence: str) -> None:
+    assert phrases.as_if(assumed, LABELS) == sentence
