@@ -1,4 +1,4 @@
-"""``/api/v1``: charges, invoices, their documents and exports."""
+"""``/api/v1``: charges, invoices, their documents and tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,28 @@ from ninja import Query, Router
 
 from backend.accounts.auth import access, person, signed_in
 from backend.core.api import page_of
-from invoices import exports, queries, schemas
+from invoices import schemas
+from invoices.actions.credits import credit_invoice
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice, write_fapiao_number
+from invoices.actions.payments import record_payment, reverse_payment
+from invoices.exports import tables
+from invoices.exports.batch import batch_response, make_batch
 from invoices.models import InvoiceQuerySet
+from invoices.queries.ageing import ageing_of
+from invoices.queries.charges import with_lines
+from invoices.queries.papers import document_of, listed, payments_of, show
+from invoices.queries.scope import (
+    get_charged_customer,
+    get_ledger,
+    get_ledger_of,
+    get_managed_invoice,
+    get_payment,
+    get_visible_invoice,
+    visible_charges,
+    visible_invoices,
+)
+from invoices.rules import day_at
 
 router = Router(auth=signed_in, tags=["invoices"])
 
@@ -33,25 +51,27 @@ def list_charges(request: HttpRequest, filters: Query[schemas.ChargeFilter]) -> 
         "project": filters.project,
         "state": filters.status,
     }
-    rows = queries.visible_charges(access(request)).filter(**{key: v for key, v in wanted.items() if v is not None})
-    return page_of(queries.with_lines(rows).order_by("-service_date", "-pk"), filters, schemas.charge_out)
+    rows = visible_charges(access(request)).filter(**{key: v for key, v in wanted.items() if v is not None})
+    return page_of(with_lines(rows).order_by("-service_date", "-pk"), filters, schemas.charge_out)
 
 
 @router.get("/invoices", response=schemas.InvoiceList, summary="Invoices that you may see")
 def list_invoices(request: HttpRequest, filters: Query[schemas.InvoiceFilter]) -> dict[str, Any]:
-    rows = _filtered(queries.visible_invoices(access(request)), filters)
+    rows = _filtered(visible_invoices(access(request)), filters)
     if filters.enterprise is not None:
         rows = rows.filter(customer=filters.enterprise)
+    if filters.kind is not None:
+        rows = rows.filter(kind=filters.kind)
     if filters.status is not None:
         rows = rows.shown_as(filters.status, timezone.localdate())
-    part = list(queries.invoice_list(rows)[filters.offset : filters.offset + filters.limit])
-    return {"items": [schemas.invoice_out(shown) for shown in queries.show(part)], "count": rows.count()}
+    part = list(listed(rows)[filters.offset : filters.offset + filters.limit])
+    return {"items": [schemas.invoice_out(shown) for shown in show(part)], "count": rows.count()}
 
 
 @router.post("/invoices/draft", response=schemas.InvoiceDetail, summary="Collect a customer's charges in a draft")
 def draft(request: HttpRequest, payload: schemas.DraftIn) -> dict[str, Any]:
-    institution = queries.get_ledger(access(request), payload.institution)
-    customer = queries.get_charged_customer(institution.pk, payload.enterprise)
+    institution = get_ledger(access(request), payload.institution)
+    customer = get_charged_customer(institution.pk, payload.enterprise)
     made = draft_invoice(
         institution_id=institution.pk, customer_id=customer.pk, period=payload.period, by=person(request)
     )
@@ -69,7 +89,7 @@ def get_invoice(request: HttpRequest, invoice_id: int) -> dict[str, Any]:
     openapi_extra={"responses": {200: {"content": {"application/pdf": {}}}, 409: _refused("A draft has no document")}},
 )
 def get_pdf(request: HttpRequest, invoice_id: int) -> HttpResponse:
-    return exports.pdf_response(ensure_pdf(invoice=queries.get_visible_invoice(access(request), invoice_id)))
+    return tables.pdf_response(ensure_pdf(invoice=get_visible_invoice(access(request), invoice_id)))
 
 
 @router.post(
@@ -79,15 +99,47 @@ def get_pdf(request: HttpRequest, invoice_id: int) -> HttpResponse:
     openapi_extra={"responses": {409: _refused("Issued already, or nothing to issue")}},
 )
 def issue(request: HttpRequest, invoice_id: int) -> dict[str, Any]:
-    issue_invoice(invoice=queries.get_managed_invoice(access(request), invoice_id), by=person(request))
+    issue_invoice(invoice=get_managed_invoice(access(request), invoice_id), by=person(request))
     return _detail(request, invoice_id)
 
 
 @router.post("/invoices/{invoice_id}/fapiao", response=schemas.InvoiceDetail, summary="Note the fapiao's number")
 def fapiao(request: HttpRequest, invoice_id: int, payload: schemas.FapiaoIn) -> dict[str, Any]:
-    invoice = queries.get_managed_invoice(access(request), invoice_id)
+    invoice = get_managed_invoice(access(request), invoice_id)
     write_fapiao_number(invoice=invoice, number=payload.number, by=person(request))
     return _detail(request, invoice_id)
+
+
+@router.post(
+    "/invoices/{invoice_id}/payments", response=schemas.InvoiceDetail, summary="Record money that came in for it"
+)
+def pay(request: HttpRequest, invoice_id: int, payload: schemas.PaymentIn) -> dict[str, Any]:
+    invoice = get_managed_invoice(access(request), invoice_id)
+    record_payment(invoice=invoice, by=person(request), **payload.dict())
+    return _detail(request, invoice_id)
+
+
+@router.post(
+    "/invoices/{invoice_id}/payments/{payment_id}/reverse",
+    response=schemas.InvoiceDetail,
+    summary="Take a wrong payment back",
+)
+def reverse(request: HttpRequest, invoice_id: int, payment_id: int, payload: schemas.ReverseIn) -> dict[str, Any]:
+    payment = get_payment(get_managed_invoice(access(request), invoice_id), payment_id)
+    reverse_payment(payment=payment, reason=payload.reason, by=person(request))
+    return _detail(request, invoice_id)
+
+
+@router.post(
+    "/invoices/{invoice_id}/credit",
+    response=schemas.InvoiceDetail,
+    summary="Credit it in full; the answer is the credit note",
+    openapi_extra={"responses": {409: _refused("A draft, a credit note, credited before, paid, or corrected later")}},
+)
+def credit(request: HttpRequest, invoice_id: int, payload: schemas.CreditIn) -> dict[str, Any]:
+    invoice = get_managed_invoice(access(request), invoice_id)
+    note = credit_invoice(invoice=invoice, by=person(request), **payload.dict())
+    return _detail(request, note.pk)
 
 
 _TABLE: dict[str, Any] = {
@@ -100,15 +152,42 @@ _TABLE: dict[str, Any] = {
 @router.get("/exports/invoices.{form}", summary="Invoices as a table", openapi_extra=_TABLE)
 def export_invoices(
     request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.ExportFilter]
-) -> exports.Download:
-    return exports.export_invoices(_filtered(queries.visible_invoices(access(request)), filters), form.value)
+) -> tables.Download:
+    return tables.export_invoices(_filtered(visible_invoices(access(request)), filters), form.value)
 
 
 @router.get("/exports/invoice-lines.{form}", summary="Lines of the issued invoices as a table", openapi_extra=_TABLE)
 def export_lines(
     request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.ExportFilter]
-) -> exports.Download:
-    return exports.export_lines(_filtered(queries.visible_invoices(access(request)), filters), form.value)
+) -> tables.Download:
+    return tables.export_lines(_filtered(visible_invoices(access(request)), filters), form.value)
+
+
+@router.get("/exports/payments.{form}", summary="Payments as a table", openapi_extra=_TABLE)
+def export_payments(
+    request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.ExportFilter]
+) -> tables.Download:
+    return tables.export_payments(_filtered(visible_invoices(access(request)), filters), form.value)
+
+
+@router.get("/exports/ageing.{form}", summary="Open balances of an institution by days past due", openapi_extra=_TABLE)
+def export_ageing(
+    request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.LedgerFilter]
+) -> tables.Download:
+    return tables.export_ageing(ageing_of(get_ledger_of(access(request), filters.institution)), form.value)
+
+
+@router.get(
+    "/exports/fapiao-batch.{form}",
+    summary="Template for making tax invoices of all statements without a fapiao number; XLSX only",
+    openapi_extra={"responses": {**_TABLE["responses"], 409: _refused("Something is to be mended before, or CSV")}},
+)
+def export_batch(
+    request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.ExportFilter]
+) -> HttpResponse:
+    institution = get_ledger_of(access(request), filters.institution)
+    made = make_batch(institution, day_at(institution, timezone.now()), filters.period or "")
+    return batch_response(made, form.value, "-".join(filter(None, ["fapiao-batch", filters.period])))
 
 
 def _filtered(rows: InvoiceQuerySet, filters: schemas.InvoiceFilter | schemas.ExportFilter) -> InvoiceQuerySet:
@@ -117,9 +196,13 @@ def _filtered(rows: InvoiceQuerySet, filters: schemas.InvoiceFilter | schemas.Ex
 
 
 def _detail(request: HttpRequest, invoice_id: int) -> dict[str, Any]:
-    invoice = queries.get_visible_invoice(access(request), invoice_id)
-    lines = queries.document_of(invoice)["lines"]
+    invoice = get_visible_invoice(access(request), invoice_id)
+    lines = document_of(invoice)["lines"]
+    note = invoice.credit_notes.values_list("number", flat=True).first()
     return {
-        **schemas.invoice_out(queries.show([invoice])[0]),
+        **schemas.invoice_out(show([invoice])[0]),
+        "reason": invoice.reason,
+        "credit_note": note,
+        "payments": [schemas.payment_out(payment) for payment in payments_of(invoice)],
         "lines": [schemas.invoice_line_out(line) for line in lines],
     }

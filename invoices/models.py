@@ -99,6 +99,8 @@ class Charge(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     finalised_at = models.DateTimeField(null=True, blank=True)
     invoice = models.ForeignKey("Invoice", models.SET_NULL, null=True, blank=True, related_name="charges")
+    # The charge that this one corrects, credits or bills anew: always the first of the family.
+    original = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="successors")
 
     objects = ChargeQuerySet.as_manager()
 
@@ -142,6 +144,15 @@ class ChargeLine(models.Model):
         return f"{self.name} {self.amount}"
 
 
+class InvoiceKind(models.TextChoices):
+    INVOICE = "invoice", _("Statement")
+    CREDIT_NOTE = "credit_note", _("Credit note")
+
+
+# Credit notes have a series of their own (红冲).
+SERIES = {InvoiceKind.INVOICE: "JS", InvoiceKind.CREDIT_NOTE: "HC"}
+
+
 class InvoiceStatus(models.TextChoices):
     DRAFT = "draft", _("Draft")
     ISSUED = "issued", _("Issued")
@@ -149,12 +160,15 @@ class InvoiceStatus(models.TextChoices):
 
 
 class ShownStatus(models.TextChoices):
-    """What people see: derived from the stored status and the date."""
+    """What people see: derived from the stored status, the payments and the date."""
 
     DRAFT = "draft", _("Draft")
     OPEN = "open", pgettext_lazy("invoice", "Open")
+    PART_PAID = "part_paid", _("Partly paid")
+    PAID = "paid", _("Paid")
     OVERDUE = "overdue", _("Overdue")
     CREDITED = "credited", _("Credited")
+    ISSUED = "issued", _("Issued")  # of a credit note: nothing is to be paid on it
 
 
 class Counter(models.Model):
@@ -174,14 +188,24 @@ class Counter(models.Model):
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def shown_as(self, status: str, today: date) -> InvoiceQuerySet:
-        """Those with a derived status; ``issued`` means all that have a number."""
-        if status == "issued":
+        """Those with a derived status; ``issued`` means all that have a number, ``owing`` all with a balance."""
+        if status == ShownStatus.ISSUED:
             return self.exclude(status=InvoiceStatus.DRAFT)
-        if status == ShownStatus.OPEN:
-            return self.filter(Q(due_date=None) | Q(due_date__gte=today), status=InvoiceStatus.ISSUED)
+        if status == "owing":
+            return self.owing()
+        if status == ShownStatus.PAID:
+            return self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE, paid=models.F("total"))
         if status == ShownStatus.OVERDUE:
-            return self.filter(status=InvoiceStatus.ISSUED, due_date__lt=today)
+            return self.owing().filter(due_date__lt=today)
+        if status in (ShownStatus.OPEN, ShownStatus.PART_PAID):
+            on_time = self.owing().filter(Q(due_date=None) | Q(due_date__gte=today))
+            return on_time.filter(paid=0) if status == ShownStatus.OPEN else on_time.filter(paid__gt=0)
         return self.filter(status=status)
+
+    def owing(self) -> InvoiceQuerySet:
+        """Issued invoices on which something is still to be paid."""
+        issued = self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE)
+        return issued.filter(paid__lt=models.F("total"))
 
     def with_charged(self) -> InvoiceQuerySet:
         """Adds ``charged``, the sum of its charges: a draft stores no amounts, because its charges may still change."""
@@ -190,12 +214,16 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
 
 class Invoice(models.Model):
-    """A statement of charges (结算单, not a tax invoice). Once issued it never changes.
+    """A statement of charges (结算单, not a tax invoice), or the credit note (红冲) of one. Issued, it never changes.
 
     A draft has no number and may be deleted. Issuing freezes parties, lines, rates and totals into
-    ``snapshot``; ``snapshot_sha256`` is printed on the document.
+    ``snapshot``; ``snapshot_sha256`` is printed on the document. A credit note names what it ``credits``
+    and has negative amounts. ``paid`` is the sum of the payments, kept beside them in one transaction.
     """
 
+    kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind.choices, default=InvoiceKind.INVOICE)
+    credits = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="credit_notes")
+    reason = models.TextField(_("reason"), blank=True)
     uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     institution = models.ForeignKey(Organisation, models.PROTECT, related_name="invoices_made")
     customer = models.ForeignKey(Organisation, models.PROTECT, related_name="invoices")
@@ -210,6 +238,7 @@ class Invoice(models.Model):
     net = models.DecimalField(_("net"), max_digits=14, decimal_places=2, default=Decimal(0))
     tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=Decimal(0))
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=Decimal(0))
+    paid = models.DecimalField(_("paid"), max_digits=14, decimal_places=2, default=Decimal(0))
     snapshot = models.JSONField(default=dict)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -235,6 +264,15 @@ class Invoice(models.Model):
                 condition=Q(status="draft"),
                 name="invoice_one_draft",
             ),
+            models.CheckConstraint(
+                condition=Q(kind="invoice", credits=None) | Q(kind="credit_note", credits__isnull=False),
+                name="invoice_credit_note_credits",
+            ),
+            models.UniqueConstraint(fields=["credits"], name="invoice_credited_once"),
+            models.CheckConstraint(
+                condition=Q(paid=0) | Q(paid__gt=0, paid__lte=models.F("total"), status="issued"),
+                name="invoice_balance_not_below_zero",
+            ),
         ]
         indexes = [
             models.Index(fields=["institution", "status", "period"], name="invoice_by_institution"),
@@ -243,6 +281,12 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or "—"
+
+    @property
+    def balance(self) -> Decimal:
+        """What is still to be paid; nothing on a draft, a credit note or what was credited."""
+        owes = self.status == InvoiceStatus.ISSUED and self.kind == InvoiceKind.INVOICE
+        return self.total - self.paid if owes else Decimal("0.00")
 
 
 class InvoiceLine(models.Model):
@@ -267,6 +311,32 @@ class InvoiceLine(models.Model):
         return f"{self.name} {self.amount}"
 
 
+class Payment(models.Model):
+    """Money that came in for an invoice; never edited. A wrong one is reversed by one with the opposite amount."""
+
+    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments")
+    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
+    date = models.DateField(_("date"))
+    reference = models.CharField(_("reference"), max_length=100)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    recorded_at = models.DateTimeField(auto_now_add=True)
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    reverses = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="reversal")
+
+    class Meta:
+        ordering = ["date", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reverses=None, amount__gt=0) | Q(reverses__isnull=False, amount__lt=0),
+                name="payment_negative_when_reversing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.amount}"
+
+
 class InvoicePdf(models.Model):
     """The document's bytes, written once."""
 
@@ -282,7 +352,7 @@ class InvoicePdf(models.Model):
 _INVOICE_FROZEN = (
     *("uid", "institution_id", "customer_id", "period", "series", "year", "sequence", "number", "currency"),
     *("tax_percent", "net", "tax", "total", "snapshot", "snapshot_sha256", "created_at", "created_by_id"),
-    *("issued_at", "issued_by_id", "due_date"),
+    *("issued_at", "issued_by_id", "due_date", "kind", "credits_id", "reason"),
 )
 _LINE_COLUMNS = (
     *("invoice_id", "position", "charge_line_id", "service_date", "subject", "name"),
@@ -295,6 +365,10 @@ _CHARGE_LINE_COLUMNS = (
 _CHARGE_FROZEN = (
     *("uid", "institution_id", "customer_id", "project_id", "user_id", "source", "source_uid", "subject"),
     *("service_date", "price_list", "currency", "reserved_total", "total", "differences", "invoice_id", "state"),
+    "original_id",
+)
+_PAYMENT_COLUMNS = (
+    *("uid", "invoice_id", "amount", "date", "reference", "note", "recorded_at", "recorded_by_id", "reverses_id"),
 )
 
 constraints.register(
@@ -303,4 +377,5 @@ constraints.register(
     constraints.Immutable("invoices_invoiceline", _LINE_COLUMNS),
     constraints.Immutable("invoices_invoicepdf", ("invoice_id", "content", "sha256", "rendered_at")),
     constraints.Immutable("invoices_chargeline", _CHARGE_LINE_COLUMNS),
+    constraints.Immutable("invoices_payment", _PAYMENT_COLUMNS),
 )

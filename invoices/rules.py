@@ -22,6 +22,8 @@ from invoices.models import ChargeLine, Invoice, TaxRate
 
 Number = Decimal | Fraction | int
 
+# What a party should have on a document; without it the document can be issued, but an accountant will ask.
+PARTY_FIELDS = ("uscc", "address", "phone", "bank", "bank_account")
 # More rows than this make a PDF that no accountant reads and no renderer likes (5,000: 9 s, 475 MiB).
 MAX_LINES = 1000
 PAYMENT_DAYS = 30
@@ -80,6 +82,31 @@ def reversal(line: Line) -> Line:
     return replace(line, quantity=taken, amount=-line.amount if line.amount else ZERO)
 
 
+def in_effect(corrects: Mapping[int, int | None]) -> set[int]:
+    """Which lines still say something, given for each line the one that it takes back.
+
+    A line is taken back by another that is itself in effect: to take a correction back brings the line again
+    that it had taken back. Lines are numbered in the order in which they were posted.
+    """
+    gone: set[int] = set()
+    for line in sorted(corrects, reverse=True):  # what takes back is younger than what is taken back
+        taken = corrects[line]
+        if line not in gone and taken is not None:
+            gone.add(taken)
+    return set(corrects) - gone
+
+
+def without_pairs(lines: Sequence[ChargeLine]) -> list[ChargeLine]:
+    """Without the lines of these that others of these take back, and without those others."""
+    here = {line.pk: line for line in lines}
+    paired: set[int] = set()
+    for line in sorted(lines, key=lambda line: -line.pk):  # the youngest first, as in `in_effect`
+        taken = line.corrects_id
+        if line.pk not in paired and taken in here:
+            paired |= {line.pk, taken}
+    return [line for line in lines if line.pk not in paired]
+
+
 class Split(NamedTuple):
     """``net + tax = total``, to the cent."""
 
@@ -102,11 +129,29 @@ def split_tax(amount: Decimal, percent: Decimal, *, included: bool) -> Split:
     return Split(round_half_up(amount), tax, round_half_up(amount + tax))
 
 
-def status_of(stored: str, due: date | None, today: date) -> str:
-    """The status that people see: an issued invoice is ``open`` until its due date has passed, then ``overdue``."""
-    if stored != "issued":
+def status_of(stored: str, due: date | None, today: date, *, total: Decimal, paid: Decimal = ZERO) -> str:
+    """The status that people see of an invoice.
+
+    Issued and not paid in full, it is ``open`` or ``part_paid`` until its due date has passed, then ``overdue``.
+    A credit note, which is below zero, is only ``issued``.
+    """
+    if stored != "issued" or total < 0:
         return stored
-    return "overdue" if due is not None and due < today else "open"
+    if paid >= total:
+        return "paid"
+    if due is not None and due < today:
+        return "overdue"
+    return "part_paid" if paid else "open"
+
+
+# The last day of each band of the ageing list, in days past due; the first holds what is not due yet.
+AGE_BANDS = (0, 30, 60, 90)
+
+
+def age_band(due: date | None, today: date) -> int:
+    """0: not due yet; 1: up to 30 days past due; 2: up to 60; 3: up to 90; 4: longer."""
+    late = (today - due).days if due else 0
+    return sum(late > last for last in AGE_BANDS)
 
 
 def due_date(issued: date, days: int = PAYMENT_DAYS) -> date:
@@ -190,6 +235,8 @@ def snapshot_line(position: int, line: ChargeLine) -> dict[str, Any]:
         "unit_price": plain_price(line.unit_price),
         "amount": format_amount(line.amount),
         "why": line.why,
+        # The earlier document whose line this takes back.
+        **({"corrects": line.corrects.charge.invoice.number} if line.corrects and line.corrects.charge.invoice else {}),
     }
 
 
@@ -225,6 +272,47 @@ def make_snapshot(invoice: Invoice, lines: Sequence[ChargeLine], rate: TaxRate |
     }
 
 
+def gaps(snapshot: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Party (``institution`` or ``customer``) and field of what the document lacks."""
+    return [
+        (side, field) for side in ("institution", "customer") for field in PARTY_FIELDS if not snapshot[side].get(field)
+    ]
+
+
+def credit_snapshot(note: Invoice, original: Mapping[str, Any], sha256: str, today: date) -> dict[str, Any]:
+    """What a credit note shows: the original's parties and rate, its figures with the opposite sign."""
+    negative = {key: negated(original[key]) for key in ("net", "tax_amount", "total")}
+    flipped = [
+        {**line, "quantity": negated(line["quantity"]), "amount": negated(line["amount"])} for line in original["lines"]
+    ]
+    total = Decimal(negative["total"])
+    return {
+        **original,
+        **negative,
+        "kind": note.kind,
+        "uid": str(note.uid),
+        "number": note.number,
+        "issue_date": today.isoformat(),
+        "due_date": "",
+        "reason": note.reason,
+        "credits": {
+            "number": original["number"],
+            "issue_date": original["issue_date"],
+            "total": original["total"],
+            "sha256": sha256,
+        },
+        "total_in_capitals": in_capitals(total) if original["total_in_capitals"] else "",
+        "lines": flipped,
+    }
+
+
+def negated(number: str) -> str:
+    """``12.50`` → ``-12.50``; zero and nothing stay as they are."""
+    if not number or not Decimal(number):
+        return number
+    return number[1:] if number.startswith("-") else f"-{number}"
+
+
 _NUMBERS = ("quantity", "unit_price", "amount")
 # Printed on documents, which are Chinese whatever language the reader of a page has chosen.
 UNIT_WORDS = {
@@ -257,7 +345,9 @@ def paper(snapshot: Mapping[str, Any], *, unit: Callable[[str], str] = printed_u
         ]
         shown = {key: lines[0][key] for key in ("service_date", "subject", "person", "project")}
         entries.append({**shown, "lines": lines})
-    totals = {key: grouped(snapshot[key]) for key in ("net", "tax_amount", "total")}
+    totals: dict[str, Any] = {key: grouped(snapshot[key]) for key in ("net", "tax_amount", "total")}
+    if "credits" in snapshot:
+        totals["credits"] = {**snapshot["credits"], "total": grouped(snapshot["credits"]["total"])}
     return {**snapshot, **totals, "entries": entries}
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
 from ninja import Schema
 from pydantic import Field
 
-from backend.core.api import In, Page
+from backend.core.api import LINE, PLAIN, Day, In, Page
 from backend.core.money import format_amount
-from invoices.models import Charge, ChargeLine, ChargeState
-from invoices.queries import Shown, standing_lines
+from invoices.models import Charge, ChargeLine, ChargeState, InvoiceKind, Payment
+from invoices.queries.charges import standing_lines
+from invoices.queries.papers import Shown
 from invoices.rules import plain_number, plain_price
 
 Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -20,11 +22,14 @@ Period = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["20
 
 
 class InvoiceFilterStatus(StrEnum):
-    """``issued`` means all that have a number."""
+    """``issued`` means all that have a number, ``owing`` all on which something is to be paid."""
 
     DRAFT = "draft"
     ISSUED = "issued"
+    OWING = "owing"
     OPEN = "open"
+    PART_PAID = "part_paid"
+    PAID = "paid"
     OVERDUE = "overdue"
     CREDITED = "credited"
 
@@ -44,6 +49,7 @@ class ChargeFilter(Page):
 
 class InvoiceFilter(Page):
     status: InvoiceFilterStatus | None = None
+    kind: InvoiceKind | None = None
     period: Period | None = None
     institution: Id | None = None
     enterprise: Id | None = None
@@ -51,6 +57,10 @@ class InvoiceFilter(Page):
 
 class ExportFilter(Schema):
     period: Period | None = None
+    institution: Id | None = None
+
+
+class LedgerFilter(Schema):
     institution: Id | None = None
 
 
@@ -62,6 +72,27 @@ class DraftIn(In):
 
 class FapiaoIn(In):
     number: str = Field(max_length=60, examples=["26152000000012345678"])
+
+
+class PaymentIn(In):
+    """In the invoice's currency; ``date`` is the day on which the money came in."""
+
+    amount: Decimal = Field(max_digits=14, decimal_places=2, gt=0, examples=["1200.00"])
+    date: Day
+    reference: Annotated[str, Field(min_length=1, max_length=100), LINE]
+    note: Annotated[str, Field(max_length=500), PLAIN] = ""
+
+
+class ReverseIn(In):
+    reason: Annotated[str, Field(min_length=1, max_length=500), PLAIN]
+
+
+class CreditIn(In):
+    """``rebill`` makes the charges billable again. ``lines``: all positions or left out."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500), PLAIN]
+    rebill: bool = False
+    lines: list[Id] | None = Field(None, max_length=1000)
 
 
 class Named(Schema):
@@ -108,7 +139,9 @@ class ChargeList(Schema):
 class InvoiceOut(Schema):
     id: int
     uid: str
+    kind: str
     number: str | None
+    credits: str | None
     status: str
     period: str
     institution: Named
@@ -117,6 +150,8 @@ class InvoiceOut(Schema):
     net: str
     tax: str
     total: str
+    paid: str
+    balance: str
     tax_percent: str | None
     issued_at: datetime | None
     due_date: date | None
@@ -144,12 +179,26 @@ class InvoiceLineOut(Schema):
     why: str
 
 
+class PaymentOut(Schema):
+    id: int
+    uid: str
+    amount: str
+    date: date
+    reference: str
+    note: str
+    reverses: int | None
+    recorded_at: datetime
+
+
 class InvoiceDetail(InvoiceOut):
+    reason: str
+    credit_note: str | None
+    payments: list[PaymentOut]
     lines: list[InvoiceLineOut]
 
 
 def charge_out(charge: Charge) -> dict[str, Any]:
-    """Of a charge fetched with `queries.with_lines`. The number of its invoice shows once that is issued."""
+    """Of a charge fetched with `with_lines`. The number of its invoice shows once that is issued."""
     return {
         "id": charge.pk,
         "uid": str(charge.uid),
@@ -189,7 +238,9 @@ def invoice_out(shown: Shown) -> dict[str, Any]:
     return {
         "id": invoice.pk,
         "uid": str(invoice.uid),
+        "kind": invoice.kind,
         "number": invoice.number,
+        "credits": invoice.credits.number if invoice.credits else None,
         "status": shown.status,
         "period": invoice.period,
         "institution": {"id": invoice.institution_id, "name": invoice.institution.name},
@@ -198,11 +249,26 @@ def invoice_out(shown: Shown) -> dict[str, Any]:
         "net": format_amount(shown.net),
         "tax": format_amount(shown.tax),
         "total": format_amount(shown.total),
+        "paid": format_amount(invoice.paid),
+        "balance": format_amount(shown.balance),
         "tax_percent": plain_number(invoice.tax_percent) if invoice.number else None,
         "issued_at": invoice.issued_at,
         "due_date": invoice.due_date,
         "fapiao_number": invoice.fapiao_number,
         "sha256": invoice.snapshot_sha256,
+    }
+
+
+def payment_out(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.pk,
+        "uid": str(payment.uid),
+        "amount": format_amount(payment.amount),
+        "date": payment.date,
+        "reference": payment.reference,
+        "note": payment.note,
+        "reverses": payment.reverses_id,
+        "recorded_at": payment.recorded_at,
     }
 
 

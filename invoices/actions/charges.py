@@ -20,7 +20,7 @@ from backend.core.money import ZERO
 from invoices.models import Charge, ChargeLine, ChargeState, Stage
 from invoices.rules import Line, as_posted, four_places, reversal, total_of
 
-_SETTLED = (ChargeState.FINAL, ChargeState.INVOICED)
+SETTLED = (ChargeState.FINAL, ChargeState.INVOICED)
 
 
 @atomic_action
@@ -64,14 +64,14 @@ def reserve_charges(
         charge = Charge.objects.select_for_update(no_key=True).get(pk=charge.pk)
         if charge.state != ChargeState.RESERVED:
             raise refuse("charge_not_reserved", _("This has been charged already; its quote cannot change any more."))
-    before = _figures(charge)
-    changed = _post(charge, Stage.RESERVED, lines)
+    before = figures(charge)
+    changed = post_lines(charge, Stage.RESERVED, lines)
     for name, value in {**described, "project_id": project_id}.items():
         setattr(charge, name, value)
     charge.reserved_total = charge.total = total_of([as_posted(line) for line in lines])
     charge.save(update_fields=[*described, "project", "reserved_total", "total"])
     if created or changed:
-        _record(charge, "charge.reserved", {} if created else before, by_id or user_id)
+        record_charge(charge, "charge.reserved", {} if created else before, by_id or user_id)
     return charge
 
 
@@ -90,10 +90,10 @@ def finalise_charges(
     May be called again until the charge is invoiced, e.g. when a use is corrected; the same lines again
     change nothing. `Refused` if nothing was reserved for the source or it stands on an issued invoice.
     """
-    charge = _lock_source(source, source_uid)
+    charge = lock_source(source, source_uid)
     if charge is None:
         raise refuse("nothing_reserved", _("Nothing has been quoted for this, so it cannot be charged."))
-    return _settle(charge, lines, list(differences), service_date or charge.service_date, by_id)
+    return settle(charge, lines, list(differences), service_date or charge.service_date, by_id)
 
 
 @atomic_action
@@ -101,42 +101,61 @@ def release_charges(
     *, source: str, source_uid: UUID, lines: Sequence[Line] = (), by_id: int | None = None
 ) -> Charge | None:
     """Nothing is owed any more, or only ``lines`` (late cancellation, no-show). None if nothing was reserved."""
-    charge = _lock_source(source, source_uid)
+    charge = lock_source(source, source_uid)
     if charge is None:
         return None
     if lines:
-        return _settle(charge, lines, [_("Cancelled or not used: only the fee for that is due.")], None, by_id)
+        return settle(charge, lines, [_("Cancelled or not used: only the fee for that is due.")], None, by_id)
     if charge.state == ChargeState.RELEASED:
         return charge
     _refuse_if_invoiced(charge)
-    before = _figures(charge)
-    _post(charge, Stage.FINAL, ())
+    before = figures(charge)
+    post_lines(charge, Stage.FINAL, ())
     charge.state, charge.total, charge.invoice = ChargeState.RELEASED, ZERO, None
     charge.differences, charge.finalised_at = [], timezone.now()
     charge.save(update_fields=["state", "total", "invoice", "differences", "finalised_at"])
-    _record(charge, "charge.released", before, by_id)
+    record_charge(charge, "charge.released", before, by_id)
     return charge
 
 
-def _settle(
+@atomic_action
+def reopen_charges(*, source: str, source_uid: UUID, by_id: int | None = None) -> Charge | None:
+    """The thing takes place after all: what was posted at its end is taken back and the quote is reserved again.
+
+    `Refused` once it stands on an issued invoice. None if nothing was reserved.
+    """
+    charge = lock_source(source, source_uid)
+    if charge is None or charge.state == ChargeState.RESERVED:
+        return charge
+    _refuse_if_invoiced(charge)
+    before = figures(charge)
+    post_lines(charge, Stage.FINAL, ())
+    charge.state, charge.total, charge.invoice = ChargeState.RESERVED, charge.reserved_total, None
+    charge.differences, charge.finalised_at = [], None
+    charge.save(update_fields=["state", "total", "invoice", "differences", "finalised_at"])
+    record_charge(charge, "charge.reopened", before, by_id)
+    return charge
+
+
+def settle(
     charge: Charge, lines: Sequence[Line], differences: list[str], service_date: date | None, by_id: int | None
 ) -> Charge:
     day = service_date or charge.service_date
     told = (charge.differences, charge.service_date) == (differences, day)
-    if charge.state in _SETTLED and told and _same(_standing(charge, Stage.FINAL), lines):
+    if charge.state in SETTLED and told and same_lines(_standing(charge, Stage.FINAL), lines):
         return charge
     _refuse_if_invoiced(charge)
-    before = _figures(charge)
-    _post(charge, Stage.FINAL, lines)
+    before = figures(charge)
+    post_lines(charge, Stage.FINAL, lines)
     charge.total = total_of([as_posted(line) for line in lines])
     charge.state, charge.differences, charge.service_date = ChargeState.FINAL, differences, day
     charge.finalised_at = timezone.now()
     charge.save(update_fields=["total", "state", "differences", "service_date", "finalised_at"])
-    _record(charge, "charge.finalised", before, by_id)
+    record_charge(charge, "charge.finalised", before, by_id)
     return charge
 
 
-def _lock_source(source: str, source_uid: UUID) -> Charge | None:
+def lock_source(source: str, source_uid: UUID) -> Charge | None:
     return Charge.objects.select_for_update(no_key=True).filter(source=source, source_uid=source_uid).first()
 
 
@@ -152,20 +171,26 @@ def _standing(charge: Charge, stage: Stage) -> list[ChargeLine]:
     return list(charge.lines.filter(stage=stage, corrects=None, corrections=None).order_by("position"))
 
 
-def _as_line(row: ChargeLine) -> Line:
+def as_line(row: ChargeLine) -> Line:
     return Line(row.code, row.name, row.quantity, row.unit, row.unit_price, row.amount, row.why)
 
 
-def _same(standing: Iterable[ChargeLine], lines: Sequence[Line]) -> bool:
-    return [_as_line(row) for row in standing] == [as_posted(line) for line in lines]
+def same_lines(standing: Iterable[ChargeLine], lines: Sequence[Line]) -> bool:
+    return [as_line(row) for row in standing] == [as_posted(line) for line in lines]
 
 
-def _post(charge: Charge, stage: Stage, lines: Sequence[Line]) -> bool:
+def post_lines(charge: Charge, stage: Stage, lines: Sequence[Line]) -> bool:
     """Let exactly ``lines`` stand at a stage: take back what stands, then post. False if they stand already."""
     standing = _standing(charge, stage)
-    if _same(standing, lines):
+    if same_lines(standing, lines):
         return False
-    rows = [(reversal(_as_line(old)), old) for old in standing] + [(as_posted(line), None) for line in lines]
+    rows = [(reversal(as_line(old)), old) for old in standing] + [(line, None) for line in lines]
+    write_lines(charge, stage, rows)
+    return True
+
+
+def write_lines(charge: Charge, stage: Stage, rows: Sequence[tuple[Line, ChargeLine | None]]) -> None:
+    """Append lines, each with the one that it takes back."""
     first = charge.lines.filter(stage=stage).count() + 1
     ChargeLine.objects.bulk_create(
         ChargeLine(
@@ -181,16 +206,15 @@ def _post(charge: Charge, stage: Stage, lines: Sequence[Line]) -> bool:
             amount=line.amount,
             why=line.why,
         )
-        for position, (line, old) in enumerate(rows, first)
+        for position, (line, old) in enumerate([(as_posted(line), old) for line, old in rows], first)
     )
-    return True
 
 
-def _figures(charge: Charge) -> dict[str, object]:
+def figures(charge: Charge) -> dict[str, object]:
     return {"state": charge.state, "total": charge.total, "service_date": charge.service_date}
 
 
-def _record(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> None:
+def record_charge(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> None:
     record(
         organisation_id=charge.institution_id,
         actor_id=by_id,
@@ -198,5 +222,5 @@ def _record(charge: Charge, action: str, before: dict[str, object], by_id: int |
         object_type="charge",
         object_id=charge.uid,
         before=before,
-        after={**_figures(charge), "differences": charge.differences},
+        after={**figures(charge), "differences": charge.differences},
     )

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Organisation, Role, User
-from backend.accounts.queries import people_with
-from backend.audit.actions import record
+from backend.accounts.models import Organisation, User
 from backend.core.db import atomic_action
 from backend.core.errors import Busy, NotFound, Refused, invalid, refuse
 from backend.core.money import ZERO, add_up, format_amount
-from backend.outbox.actions import post
-from invoices import queries, rules
+from invoices import rules
+from invoices.actions.papers import give_number, lock_invoice, print_lines, queue_pdf, record_invoice, tell_payers
 from invoices.models import (
     Charge,
     ChargeLine,
     ChargeState,
-    Counter,
     Invoice,
-    InvoiceLine,
     InvoiceStatus,
     TaxRate,
 )
+from invoices.queries.papers import line_counts, printed_lines
 
 # How often a draft may be issued or deleted under our hands before we give up.
 DRAFT_ATTEMPTS = 5
@@ -83,7 +79,7 @@ def _collect(institution_id: int, customer_id: int, period: str, by: User) -> In
                 "created_by": by,
             },
         )
-        draft = _lock_invoice(found.pk, no_key=True)
+        draft = lock_invoice(found.pk, no_key=True)
     except (IntegrityError, NotFound):  # another's draft stood in the way and is none any more
         return None
     if draft.status != InvoiceStatus.DRAFT:
@@ -94,18 +90,18 @@ def _collect(institution_id: int, customer_id: int, period: str, by: User) -> In
     taken = _as_many_as_fit(draft, charges)
     if taken:
         Charge.objects.filter(pk__in=[charge.pk for charge in taken]).update(invoice=draft)
-        _record(draft, "invoice.drafted", by, after={"period": period, "charges": len(taken)})
+        record_invoice(draft, "invoice.drafted", by, after={"period": period, "charges": len(taken)})
     return draft
 
 
 @atomic_action
 def delete_draft(*, invoice: Invoice, by: User) -> None:
     """Give the charges back to be invoiced later. `Refused` once a number was given."""
-    locked = _lock_invoice(invoice.pk)
+    locked = lock_invoice(invoice.pk)
     _refuse_unless_draft(locked)
     Charge.objects.filter(invoice=locked).update(invoice=None)
     Invoice.objects.filter(pk=locked.pk, status=InvoiceStatus.DRAFT).delete()
-    _record(locked, "invoice.draft_deleted", by, before={"period": locked.period})
+    record_invoice(locked, "invoice.draft_deleted", by, before={"period": locked.period})
 
 
 @atomic_action
@@ -114,15 +110,14 @@ def issue_invoice(*, invoice: Invoice, by: User) -> Invoice:
 
     `Refused` if it is no draft any more, has no positive amount or more lines than a document may have.
     """
-    draft = _lock_invoice(invoice.pk)
+    draft = lock_invoice(invoice.pk)
     _refuse_unless_draft(draft)
     charges = list(Charge.objects.filter(invoice=draft).select_for_update(no_key=True).order_by("pk"))
-    lines = queries.printed_lines(draft)
+    lines = printed_lines(draft)
     _refuse_unissuable(lines)
     now = timezone.now()
     today = rules.day_at(draft.institution, now)
-    draft.year, draft.sequence = today.year, _next_sequence(draft, today.year)
-    draft.number = rules.invoice_number(draft.series, draft.institution.code, draft.year, draft.sequence)
+    give_number(draft, today)
     rate = TaxRate.objects.in_force(draft.institution_id, today)
     snapshot = rules.make_snapshot(draft, lines, rate, today)
     draft.tax_percent = rate.percent if rate else ZERO
@@ -131,11 +126,11 @@ def issue_invoice(*, invoice: Invoice, by: User) -> Invoice:
     draft.issued_at, draft.issued_by, draft.due_date = now, by, rules.due_date(today)
     draft.status = InvoiceStatus.ISSUED
     draft.save(update_fields=_FIXED_AT_ISSUE)
-    InvoiceLine.objects.bulk_create(_printed(draft, position, line) for position, line in enumerate(lines, 1))
+    print_lines(draft, lines)
     Charge.objects.filter(pk__in=[charge.pk for charge in charges]).update(state=ChargeState.INVOICED)
     _tell_customer(draft)
-    transaction.on_commit(partial(_queue_pdf, draft.pk), robust=True)
-    _record(draft, "invoice.issued", by, after={"total": draft.total, "sha256": draft.snapshot_sha256})
+    queue_pdf(draft)
+    record_invoice(draft, "invoice.issued", by, after={"total": draft.total, "sha256": draft.snapshot_sha256})
     return draft
 
 
@@ -145,30 +140,21 @@ def write_fapiao_number(*, invoice: Invoice, number: str, by: User) -> Invoice:
     digits = rules.fapiao_number(number)
     if digits is None:
         raise invalid("number", _("The number of a fapiao has exactly 20 digits."))
-    locked = _lock_invoice(invoice.pk, no_key=True)
+    locked = lock_invoice(invoice.pk, no_key=True)
     if locked.status == InvoiceStatus.DRAFT:
         raise refuse("not_issued", _("A draft has no fapiao. Issue it first."))
     before = locked.fapiao_number
     if digits != before:
         locked.fapiao_number = digits
         locked.save(update_fields=["fapiao_number"])
-        _record(locked, "invoice.fapiao_noted", by, before={"fapiao": before}, after={"fapiao": digits})
+        record_invoice(locked, "invoice.fapiao_noted", by, before={"fapiao": before}, after={"fapiao": digits})
     return locked
-
-
-def _lock_invoice(pk: int, *, no_key: bool = False) -> Invoice:
-    """``no_key`` where the row stays and keeps its number; to PostgreSQL all that is unique is a key."""
-    locked = Invoice.objects.select_for_update(of=("self",), no_key=no_key).select_related("institution", "customer")
-    found = locked.filter(pk=pk).first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _as_many_as_fit(draft: Invoice, charges: Sequence[Charge]) -> list[Charge]:
     """The oldest charges whose lines a document can still hold; at least one for an empty draft."""
-    counts = queries.line_counts([charge.pk for charge in charges])
-    room = rules.MAX_LINES - len(queries.printed_lines(draft))
+    counts = line_counts([charge.pk for charge in charges])
+    room = rules.MAX_LINES - len(printed_lines(draft))
     empty = room == rules.MAX_LINES
     taken: list[Charge] = []
     for charge in sorted(charges, key=lambda charge: (charge.service_date, charge.pk)):
@@ -191,74 +177,21 @@ def _refuse_unless_draft(invoice: Invoice) -> None:
 
 def _refuse_unissuable(lines: Sequence[ChargeLine]) -> None:
     if add_up(line.amount for line in lines) <= 0:
-        raise refuse("nothing_to_invoice", _("The amount is not above zero, so there is nothing to issue."))
+        raise refuse(
+            "nothing_to_invoice",
+            _("The amount is not above zero, so there is nothing to issue."),
+            fix_text=_("Delete the draft: its charges wait for the next month and are set off then."),
+        )
     if len(lines) > rules.MAX_LINES:
         detail = _("This has %(lines)s lines; a document may have %(most)s. Delete the draft and draft it again.")
         params = {"lines": len(lines), "most": rules.MAX_LINES}
         raise refuse("too_many_lines", detail % params, params=params)
 
 
-def _next_sequence(invoice: Invoice, year: int) -> int:
-    """The next number of the institution's series and year, held by the counter's row lock until commit."""
-    counter, _created = Counter.objects.get_or_create(institution=invoice.institution, series=invoice.series, year=year)
-    counter = Counter.objects.select_for_update(no_key=True).get(pk=counter.pk)
-    counter.last += 1
-    counter.save(update_fields=["last"])
-    return counter.last
-
-
-def _printed(invoice: Invoice, position: int, line: ChargeLine) -> InvoiceLine:
-    return InvoiceLine(
-        invoice=invoice,
-        position=position,
-        charge_line=line,
-        service_date=line.charge.service_date,
-        subject=line.charge.subject,
-        name=line.name,
-        quantity=line.quantity,
-        unit=line.unit,
-        unit_price=line.unit_price,
-        amount=line.amount,
-    )
-
-
 def _tell_customer(invoice: Invoice) -> None:
-    post(
-        key=f"invoice-issued-{invoice.uid}",
-        kind="invoice_issued",
-        recipients=people_with(invoice.customer_id, (Role.ADMIN, Role.FINANCE)),
-        context={
-            "number": invoice.number,
-            "institution": invoice.institution.name,
-            "period": invoice.period,
-            "total": format_amount(invoice.total),
-            "currency": invoice.currency,
-            "due_date": str(invoice.due_date),
-        },
-        path=f"/invoices/{invoice.pk}/",
-    )
-
-
-def _queue_pdf(invoice_id: int) -> None:
-    """Ask the worker; if the task is lost, the first reader of the document makes it."""
-    from django_q.tasks import async_task  # reads the settings' queue when imported
-
-    async_task("invoices.tasks.render_pdf", invoice_id, task_name=f"pdf-{invoice_id}")
-
-
-def _record(
-    invoice: Invoice,
-    action: str,
-    by: User,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
-) -> None:
-    record(
-        organisation_id=invoice.institution_id,
-        actor_id=by.pk,
-        action=action,
-        object_type="invoice",
-        object_id=invoice.uid,
-        before=before,
-        after={"number": invoice.number, **(after or {})},
+    tell_payers(
+        invoice,
+        "invoice_issued",
+        f"invoice-issued-{invoice.uid}",
+        {"total": format_amount(invoice.total), "due_date": str(invoice.due_date)},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import uuid
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from backend.audit.models import Entry
 from backend.core import pdf
 from backend.core.errors import Refused
 from invoices import rules
+from invoices.actions.corrections import correct_charges
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Invoice, InvoicePdf, TaxRate
@@ -166,3 +168,37 @@ def as_html(invoice: Invoice) -> str:
 
     context = {"paper": rules.paper(invoice.snapshot), "sha256": invoice.snapshot_sha256, "family": pdf.FAMILY}
     return render_to_string("invoices/statement.html", context)
+
+
+@pytest.mark.parametrize("lines", [9, 33])
+def test_the_totals_never_stand_alone_on_a_page(lines: int) -> None:
+    """These many lines fill a page so that the totals do not fit under them."""
+    document = ensure_pdf(invoice=make_issued(*["10.00"] * lines))
+
+    pages = PdfReader(io.BytesIO(bytes(document.content))).pages
+    last = pages[-1].extract_text()
+    assert len(pages) > 1
+    assert "价税合计" in last
+    assert last.count("机时费") >= 2
+    assert sum(page.extract_text().count("机时费") for page in pages) == lines
+
+
+def test_a_correction_names_what_it_corrects() -> None:
+    first = make_issued("100.00")
+    charge = first.charges.get()
+    correct_charges(
+        source=charge.source,
+        source_uid=charge.source_uid,
+        correction_uid=uuid.uuid4(),
+        lines=[make_line("150.00")],
+        differences=[],
+        service_date=charge.service_date,
+        by_id=None,
+    )
+    by = make_member(first.institution, Role.FINANCE)
+    draft = draft_invoice(institution_id=first.institution_id, customer_id=first.customer_id, period="2026-12", by=by)
+
+    text = text_of(ensure_pdf(invoice=issue_invoice(invoice=draft, by=by)))
+
+    assert f"更正Corrects{first.number}" in text.replace(" ", "")
+    assert "-100.00" in text

@@ -11,6 +11,7 @@ import pytest
 from backend.accounts.models import Organisation, Role, User
 from backend.audit.actions import faults
 from invoices.actions import invoices as actions
+from invoices.actions import papers
 from invoices.actions.charges import finalise_charges, reserve_charges
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Charge, ChargeState, Counter, Invoice, InvoiceLine, InvoiceStatus
@@ -55,7 +56,7 @@ def test_without_the_counters_lock_the_numbers_collide(monkeypatch: pytest.Monke
     drafts, by = make_drafts(8)
     all_have_read = threading.Barrier(8)
     memory = threading.local()
-    monkeypatch.setattr(actions, "_next_sequence", lambda invoice, year: memory.last + 1)
+    monkeypatch.setattr(papers, "next_sequence", lambda invoice, year: memory.last + 1)
 
     def issue(draft: Invoice) -> Invoice:
         memory.last = Invoice.objects.exclude(sequence=None).count()

@@ -74,18 +74,33 @@ def test_a_reversal_takes_all_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stored", "due", "expected"),
+    ("stored", "due", "total", "paid", "expected"),
     [
-        ("draft", None, "draft"),
-        ("issued", date(2026, 12, 2), "open"),
-        ("issued", date(2026, 12, 1), "open"),
-        ("issued", date(2026, 11, 30), "overdue"),
-        ("issued", None, "open"),
-        ("credited", date(2026, 11, 30), "credited"),
+        ("draft", None, "0.00", "0.00", "draft"),
+        ("issued", date(2026, 12, 2), "100.00", "0.00", "open"),
+        ("issued", date(2026, 12, 1), "100.00", "0.00", "open"),
+        ("issued", date(2026, 11, 30), "100.00", "0.00", "overdue"),
+        ("issued", None, "100.00", "0.00", "open"),
+        ("issued", date(2026, 12, 1), "100.00", "99.99", "part_paid"),
+        ("issued", date(2026, 11, 30), "100.00", "99.99", "overdue"),
+        ("issued", date(2026, 11, 30), "100.00", "100.00", "paid"),
+        ("issued", None, "-100.00", "0.00", "issued"),  # a credit note
+        ("credited", date(2026, 11, 30), "100.00", "0.00", "credited"),
     ],
 )
-def test_status_follows_the_due_date(stored: str, due: date | None, expected: str) -> None:
-    assert rules.status_of(stored, due, date(2026, 12, 1)) == expected
+def test_status_follows_payments_and_the_due_date(
+    stored: str, due: date | None, total: str, paid: str, expected: str
+) -> None:
+    shown = rules.status_of(stored, due, date(2026, 12, 1), total=Decimal(total), paid=Decimal(paid))
+
+    assert shown == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [("12.50", "-12.50"), ("-12.50", "12.50"), ("0.00", "0.00"), ("", ""), ("0", "0")]
+)
+def test_the_opposite_of_a_printed_number(number: str, expected: str) -> None:
+    assert rules.negated(number) == expected
 
 
 def test_months() -> None:

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from backend.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from backend.core.errors import YixiangError
 from backend.core.money import format_amount
-from invoices import queries
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Invoice, InvoiceStatus
+from invoices.queries.desk import to_draft
 from invoices.rules import is_period
 
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
                 "customer_id", flat=True
             )
         )
-        customers |= {row.customer_id for row in queries.to_draft(institution.pk, period)}
+        customers |= {row.customer_id for row in to_draft(institution.pk, period)}
         if not customers:
             return [], 0
         by = self._issuer(institution, email)
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             standing = Invoice.objects.filter(
                 institution=institution, customer=customer, period=period, status=InvoiceStatus.DRAFT
             )
-            left = any(row.customer_id == customer for row in queries.to_draft(institution.pk, period))
+            left = any(row.customer_id == customer for row in to_draft(institution.pk, period))
             if not left and not standing.exists():
                 return ""
             try:

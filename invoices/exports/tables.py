@@ -1,4 +1,4 @@
-"""What is downloaded: the PDF, and tables of invoices and of their lines."""
+"""What is downloaded: the PDF, and tables of invoices, lines, payments and open balances."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 
 from backend.core.export import Cell, Format, attachment, table_response
 from instruments.pricing.units import unit_label
-from invoices.models import InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus
-from invoices.queries import show
+from invoices.models import InvoiceKind, InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus, Payment
+from invoices.queries.ageing import Ageing, band_labels
+from invoices.queries.papers import listed, show
 
 CHUNK = 500
 
@@ -47,14 +48,17 @@ def export_invoices(rows: InvoiceQuerySet, form: Format, name: str = "invoices")
         _("Due on"),
         _("Fapiao number"),
         "SHA-256",
+        _("Kind"),
+        _("Credits statement"),
+        _("Paid"),
+        _("Balance"),
     ]
     return table_response(form, name, header, _invoice_rows(rows))
 
 
 def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
     today = timezone.localdate()
-    ordered = rows.with_charged().select_related("institution", "customer").defer("snapshot").order_by("pk")
-    for shown in show(list(ordered), today):
+    for shown in show(list(listed(rows).order_by("pk")), today):
         invoice = shown.invoice
         yield [
             invoice.number,
@@ -72,6 +76,10 @@ def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
             invoice.due_date,
             invoice.fapiao_number,
             invoice.snapshot_sha256,
+            invoice.get_kind_display(),
+            invoice.credits.number if invoice.credits else "",
+            invoice.paid,
+            shown.balance,
         ]
 
 
@@ -95,6 +103,8 @@ def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines
         _("Amount"),
         _("Currency"),
         _("Calculation"),
+        _("Kind"),
+        _("Credits statement"),
     ]
     return table_response(form, name, header, _line_rows(rows))
 
@@ -120,9 +130,68 @@ def _line_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
         "amount",
         "invoice__currency",
         "charge_line__why",
+        "invoice__kind",
+        "invoice__credits__number",
     )
     for row in fields.iterator(chunk_size=CHUNK):
-        yield [*row[:11], _trim(row[11]), unit_label(row[12]), _trim(row[13]), *row[14:]]
+        kind = str(InvoiceKind(row[17]).label)
+        yield [*row[:11], _trim(row[11]), unit_label(row[12]), _trim(row[13]), *row[14:17], kind, row[18]]
+
+
+def export_payments(rows: InvoiceQuerySet, form: Format, name: str = "payments") -> Download:
+    """One row for each payment on the invoices among ``rows``; a reversal is a row below zero."""
+    header = [
+        _("Number"),
+        _("Period"),
+        _("Institution"),
+        _("Customer"),
+        _("Unified social credit code"),
+        _("Date"),
+        _("Amount"),
+        _("Currency"),
+        _("Reference"),
+        _("Note"),
+        _("Reversal"),
+        _("Recorded at"),
+    ]
+    return table_response(form, name, header, _payment_rows(rows))
+
+
+def _payment_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
+    payments = Payment.objects.filter(invoice__in=rows.order_by().values("pk")).order_by("date", "pk")
+    fields = payments.values_list(
+        "invoice__number",
+        "invoice__period",
+        "invoice__institution__name",
+        "invoice__customer__name",
+        "invoice__customer__uscc",
+        "date",
+        "amount",
+        "invoice__currency",
+        "reference",
+        "note",
+        "reverses_id",
+        "recorded_at",
+    )
+    for row in fields.iterator(chunk_size=CHUNK):
+        yield [*row[:10], _("yes") if row[10] else "", row[11]]
+
+
+def export_ageing(ageing: Ageing, form: Format) -> Download:
+    """The open balances as the page shows them."""
+    header = [
+        _("Customer"),
+        _("Unified social credit code"),
+        _("Currency"),
+        *(str(label) for label in band_labels()),
+        _("Balance"),
+        _("Invoices"),
+        _("Oldest due date"),
+    ]
+    rows: Iterator[list[Cell]] = (
+        [row.customer, row.uscc, row.currency, *row.bands, row.total, row.invoices, row.oldest] for row in ageing.rows
+    )
+    return table_response(form, f"ageing-{ageing.day}", header, rows)
 
 
 def _trim(number: Decimal | None) -> Decimal | None:

@@ -1,0 +1,131 @@
+"""The list of invoices, and the customer's money page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from backend.accounts.auth import access, current_organisation, page
+from backend.core.errors import NotFound
+from backend.core.export import Format
+from invoices.exports import tables
+from invoices.forms import InvoiceFilterForm
+from invoices.models import ChargeState, InvoiceQuerySet
+from invoices.queries.money import Money, money_of
+from invoices.queries.papers import listed, show
+from invoices.queries.scope import RECEIVERS, finance_of, visible_invoices
+from invoices.views.shared import months, period_of
+
+PER_PAGE = 30
+# A draft's total and number are not stored; they sort by what is charged and come last.
+SORTS: dict[str, list[Any]] = {
+    "number": ["issued_at", "pk"],
+    "period": ["period", "pk"],
+    "customer": ["customer__name", "pk"],
+    "due": [F("due_date").asc(nulls_last=True), "pk"],
+    "total": ["charged", "pk"],
+}
+
+
+@page
+@require_GET
+def invoice_list(request: HttpRequest) -> HttpResponse:
+    if not _reads_invoices(request):
+        return redirect("invoices:mine")
+    rows, filters = _listed(request)
+    paginator = Paginator(listed(rows), PER_PAGE)
+    page_obj = paginator.get_page(request.GET.get("page"))
+    mine = visible_invoices(access(request)).order_by()
+    context = {
+        "page_obj": page_obj,
+        "rows": show(list(page_obj.object_list)),
+        "filters": filters,
+        "filtered": any(value for key, value in filters.items() if key != "sort"),
+        "statuses": InvoiceFilterForm().fields["status"].choices,  # type: ignore[attr-defined]  # a ChoiceField
+        "kinds": InvoiceFilterForm().fields["kind"].choices,  # type: ignore[attr-defined]  # a ChoiceField
+        "periods": list(mine.values_list("period", flat=True).distinct().order_by("-period")[:36]),
+        "customers": list(
+            mine.values_list("customer_id", "customer__name").distinct().order_by("customer__name")[:300]
+        ),
+        "query": request.GET.urlencode(),
+        "keeps_ledger": bool(finance_of(access(request))),
+        "party": "customer" if finance_of(access(request)) else "institution",
+    }
+    return render(request, "invoices/list.html", context)
+
+
+@page
+@require_GET
+def export(request: HttpRequest, kind: str, form: Format) -> tables.Download:
+    """The list as seen: same filters, all pages."""
+    rows, filters = _listed(request)
+    name = "-".join(filter(None, [kind, filters.get("period")]))
+    makers = {
+        "invoices": tables.export_invoices,
+        "lines": tables.export_lines,
+        "payments": tables.export_payments,
+    }
+    return makers[kind](rows, form, name=name)
+
+
+@page
+@require_GET
+def mine(request: HttpRequest) -> HttpResponse:
+    """What the organisation that the person acts for is charged."""
+    customer = current_organisation(request)
+    if customer is None:
+        raise NotFound
+    period = period_of(request)
+    money = money_of(access(request), customer, period)
+    return render(request, "invoices/mine.html", {"money": money, "months": months(period), "figures": _figures(money)})
+
+
+def _figures(money: Money) -> list[dict[str, Any]]:
+    arisen = [
+        {"label": _("Quoted this month"), "value": money.sum_of(ChargeState.RESERVED)},
+        {"label": _("Used, to be invoiced"), "value": money.sum_of(ChargeState.FINAL)},
+    ]
+    if not money.may_receive:
+        return arisen
+    invoices = reverse("invoices:list")
+    return [
+        *arisen,
+        {"label": _("Open invoices"), "value": money.open_sum, "url": f"{invoices}?status=owing"},
+        {
+            "label": _("Overdue"),
+            "value": money.overdue_sum,
+            "url": f"{invoices}?status=overdue",
+            "tone": "bad" if money.overdue_sum else "",
+        },
+    ]
+
+
+def _reads_invoices(request: HttpRequest) -> bool:
+    """Plain members have no invoices, only charges of their own; who belongs nowhere sees an empty list."""
+    may = access(request)
+    return not may.where() or bool(finance_of(may) or may.where(*RECEIVERS))
+
+
+def _listed(request: HttpRequest) -> tuple[InvoiceQuerySet, dict[str, Any]]:
+    form = InvoiceFilterForm(request.GET)
+    form.is_valid()
+    filters = dict(form.cleaned_data)
+    rows = visible_invoices(access(request)).with_charged()
+    if filters.get("status"):
+        rows = rows.shown_as(filters["status"], timezone.localdate())
+    for name in ("period", "customer", "institution", "kind"):
+        if filters.get(name):
+            rows = rows.filter(**{name: filters[name]})
+    sort = filters.get("sort") or ""
+    if sort:
+        rows = rows.order_by(*SORTS[sort.removeprefix("-")])
+        rows = rows.reverse() if sort.startswith("-") else rows
+    return rows, filters

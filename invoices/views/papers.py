@@ -1,0 +1,199 @@
+"""The page of an invoice or credit note, and its buttons."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from backend.accounts.auth import access, page, person
+from backend.audit.queries import entries_of
+from backend.core.errors import NotFound
+from backend.core.export import Format
+from instruments.pricing.units import unit_label
+from invoices import rules
+from invoices.actions.credits import credit_invoice
+from invoices.actions.documents import ensure_pdf
+from invoices.actions.invoices import delete_draft, issue_invoice, write_fapiao_number
+from invoices.actions.payments import record_payment, reverse_payment
+from invoices.exports import tables
+from invoices.forms import CreditForm, FapiaoForm, PaymentForm, ReversalForm
+from invoices.models import Invoice, InvoiceKind, InvoicePdf, InvoiceStatus
+from invoices.queries.papers import document_of, payments_of, review, show
+from invoices.queries.scope import finance_of, get_managed_invoice, get_payment, get_visible_invoice
+from invoices.views.shared import go
+
+PDF_PATIENCE = timedelta(minutes=1)
+
+
+@page
+@require_GET
+def invoice(request: HttpRequest, pk: int) -> HttpResponse:
+    return _page(request, get_visible_invoice(access(request), pk))
+
+
+def _page(request: HttpRequest, found: Invoice, payment_form: PaymentForm | None = None) -> HttpResponse:
+    """With status 422 if there is a form to mend."""
+    is_finance = found.institution_id in finance_of(access(request))
+    is_draft = found.status == InvoiceStatus.DRAFT
+    snapshot = document_of(found)
+    shown = show([found])[0]
+    context = {
+        "invoice": found,
+        "shown": shown,
+        "paper": rules.paper(snapshot, unit=unit_label),
+        "is_draft": is_draft,
+        "is_note": found.kind == InvoiceKind.CREDIT_NOTE,
+        "is_finance": is_finance,
+        "pdf_expected": _pdf_expected(found),
+        "fapiao_form": FapiaoForm(initial={"number": found.fapiao_number}),
+        "payment_form": payment_form or PaymentForm.for_invoice(found),
+        "payments": payments_of(found),
+        "credit_note": found.credit_notes.defer("snapshot").first(),
+        "may_credit": is_finance and found.status == InvoiceStatus.ISSUED and found.kind == InvoiceKind.INVOICE,
+        "events": _events(found, is_finance),
+    }
+    if is_draft:
+        context |= {
+            "review": review(found, snapshot),
+            "gaps": [(side, _gap_word(field)) for side, field in rules.gaps(snapshot)],
+        }
+    return render(request, "invoices/invoice.html", context, status=422 if payment_form else 200)
+
+
+@page
+@require_POST
+def issue(request: HttpRequest, pk: int) -> HttpResponse:
+    issued = issue_invoice(invoice=get_managed_invoice(access(request), pk), by=person(request))
+    messages.success(request, _("Issued as %(number)s.") % {"number": issued.number})
+    if request.POST.get("back") == "desk":
+        return go(request, f"{reverse('invoices:desk')}?period={issued.period}")
+    return go(request, reverse("invoices:invoice", args=[pk]))
+
+
+@page
+@require_POST
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_managed_invoice(access(request), pk)
+    delete_draft(invoice=found, by=person(request))
+    messages.success(request, _("The draft was deleted; its charges can be invoiced again."))
+    return go(request, f"{reverse('invoices:desk')}?period={found.period}")
+
+
+@page
+@require_POST
+def fapiao(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_managed_invoice(access(request), pk)
+    write_fapiao_number(invoice=found, number=request.POST.get("number", ""), by=person(request))
+    messages.success(request, _("The fapiao number was noted."))
+    return go(request, reverse("invoices:invoice", args=[pk]))
+
+
+@page
+@require_POST
+def pay(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_managed_invoice(access(request), pk)
+    form = PaymentForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, form)
+    record_payment(invoice=found, by=person(request), **form.cleaned_data)
+    messages.success(request, _("The payment was recorded."))
+    return go(request, reverse("invoices:invoice", args=[pk]))
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def reverse_one(request: HttpRequest, pk: int, payment: int) -> HttpResponse:
+    """A page that asks for the reason, because the customer reads it."""
+    found = get_managed_invoice(access(request), pk)
+    wrong = get_payment(found, payment)
+    form = ReversalForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        reverse_payment(payment=wrong, reason=form.cleaned_data["reason"], by=person(request))
+        messages.success(request, _("The payment was reversed."))
+        return go(request, reverse("invoices:invoice", args=[pk]))
+    context = {"invoice": found, "payment": wrong, "form": form}
+    return render(request, "invoices/reverse.html", context, status=422 if form.is_bound else 200)
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def credit(request: HttpRequest, pk: int) -> HttpResponse:
+    """A page that says what happens and asks for the reason."""
+    found = get_managed_invoice(access(request), pk)
+    if found.status == InvoiceStatus.DRAFT:
+        raise NotFound
+    form = CreditForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        note = credit_invoice(invoice=found, by=person(request), **form.cleaned_data)
+        messages.success(request, _("Credited by %(number)s.") % {"number": note.number})
+        return go(request, reverse("invoices:invoice", args=[note.pk]))
+    context = {"invoice": found, "form": form}
+    return render(request, "invoices/credit.html", context, status=422 if form.is_bound else 200)
+
+
+@page
+@require_GET
+def pdf(request: HttpRequest, pk: int) -> HttpResponse:
+    return tables.pdf_response(ensure_pdf(invoice=get_visible_invoice(access(request), pk)))
+
+
+@page
+@require_GET
+def pdf_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """The download button, or a word that the document is being made; asks again by itself."""
+    found = get_visible_invoice(access(request), pk)
+    return render(request, "invoices/_pdf.html", {"invoice": found, "pdf_expected": _pdf_expected(found)})
+
+
+@page
+@require_GET
+def lines(request: HttpRequest, pk: int, form: Format) -> tables.Download:
+    found = get_visible_invoice(access(request), pk)
+    if found.status == InvoiceStatus.DRAFT:
+        raise NotFound
+    return tables.export_lines(Invoice.objects.filter(pk=found.pk), form, name=str(found.number))
+
+
+def _gap_word(field: str) -> str:
+    words = {"uscc": _("USCC"), "address": _("Address"), "phone": _("Phone"), "bank": _("Bank")}
+    return words.get(field, _("Account"))
+
+
+def _pdf_expected(found: Invoice) -> bool:
+    """Whether the worker is probably still making it; later the first reader makes it."""
+    recent = found.issued_at is not None and timezone.now() - found.issued_at < PDF_PATIENCE
+    return recent and not InvoicePdf.objects.filter(invoice=found).exists()
+
+
+def _events(found: Invoice, is_finance: bool) -> list[dict[str, Any]]:
+    """From the audit record, the newest first. Customers read neither names nor what was before the issue."""
+    words: dict[str, tuple[str, str]] = {
+        "invoice.drafted": (_("Charges collected in the draft"), ""),
+        "invoice.issued": (_("Issued"), "good"),
+        "invoice.credit_note_issued": (_("Issued"), "good"),
+        "invoice.pdf_made": (_("PDF made"), ""),
+        "invoice.fapiao_noted": (_("Fapiao number noted"), ""),
+        "invoice.payment_recorded": (_("Payment of %(currency)s %(amount)s recorded"), "good"),
+        "invoice.payment_reversed": (_("Payment of %(currency)s %(amount)s reversed"), "bad"),
+        "invoice.credited": (_("Credited by %(credit_note)s"), "bad"),
+    }
+    hidden = {"invoice.drafted", "invoice.pdf_made"}
+    events = []
+    for entry in entries_of("invoice", found.uid):
+        if entry["action"] not in words or (not is_finance and entry["action"] in hidden):
+            continue
+        text, tone = words[entry["action"]]
+        after = entry["after"] or {}
+        figures = {**after, "currency": found.currency, "amount": str(after.get("amount", "")).lstrip("-")}
+        event = {"at": entry["at"], "text": text % figures}
+        by = entry["by"]["name"] if is_finance and entry["by"] else ""
+        events.append({**event, "tone": tone, "by": by, "detail": entry["reason"]})
+    return events[::-1]

@@ -1,0 +1,38 @@
+"""What the pages of money have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+
+from backend.accounts.auth import access, current_organisation
+from backend.accounts.models import Organisation
+from invoices import rules
+from invoices.queries.scope import finance_of
+
+
+def ledger_of(request: HttpRequest) -> Organisation | None:
+    """The institution to keep the ledger of: the current organisation, else the first that one may."""
+    ledgers = finance_of(access(request))
+    current = current_organisation(request)
+    if current is not None and current.pk in ledgers:
+        return current
+    return access(request).organisations[min(ledgers)] if ledgers else None
+
+
+def period_of(request: HttpRequest) -> str:
+    wanted = request.GET.get("period", "")
+    return wanted if rules.is_period(wanted) else rules.period_of(timezone.localdate())
+
+
+def months(period: str) -> dict[str, Any]:
+    return {"this": period, "before": rules.neighbour(period, -1), "after": rules.neighbour(period, 1)}
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse | HttpResponseRedirect:
+    """To another page, also from a request that HTMX made: a refusal stays on the page, success leaves it."""
+    return HttpResponseClientRedirect(url) if request.headers.get("HX-Request") else redirect(url)
