@@ -112,7 +112,7 @@ def _add_outages(calendar: Calendar, outages: Iterable[Outage], instrument: Inst
     zone = instrument.zone
     for outage in outages:
         start, end = outage.start.astimezone(zone), outage.end.astimezone(zone)
-        event = _event(f"outage-{outage.pk}@yixiang", start, end, stamp=outage.created_at, sequence=0)
+        event = _event(str(outage.uid), start, end, stamp=outage.changed_at, sequence=outage.sequence)
         event.add("summary", _clean(_("Out of service")))
         event.add("status", "CONFIRMED")
         calendar.add_component(event)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -15,8 +14,10 @@ from django.utils.translation import gettext_lazy
 
 from backend.accounts.models import Organisation, Project
 from backend.core.errors import Invalid, Refusal
+from backend.core.fields import Text
 from backend.core.periods import AmbiguousLocalTime, NonexistentLocalTime, local_instant
 from booking.models import FeedDetail, FeedScope
+from booking.queries.behalf import Party
 from instruments.models import Instrument, Mode
 
 WALL = "%Y-%m-%dT%H:%M"
@@ -155,6 +156,13 @@ class WishForm(TimesForm):
         help_text=gettext_lazy("The cost is shown under this project."),
     )
 
+    party = forms.ChoiceField(label=gettext_lazy("For whom"), required=False)
+    party_email = forms.EmailField(
+        label=gettext_lazy("or by e-mail address"),
+        required=False,
+        help_text=gettext_lazy("The exact address of the person’s account."),
+    )
+
     def __init__(
         self,
         *args: Any,
@@ -162,9 +170,16 @@ class WishForm(TimesForm):
         organisations: Iterable[Organisation],
         projects: Iterable[Project],
         language: str = "",
+        parties: Iterable[Party] = (),
+        by_email: Callable[[str], list[Party]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, zone=instrument.zone, **kwargs)
+        self.parties = {one.key: one for one in parties}
+        self.by_email = by_email
+        # Templates call what can be called.
+        self.for_others = by_email is not None
+        cast(forms.ChoiceField, self.fields["party"]).choices = [("", ""), *((key, key) for key in self.parties)]
         self.organisations = {one.pk: one for one in organisations}
         self.projects = {one.pk: one for one in projects}
         names = [(one.pk, one.label(language)) for one in self.organisations.values()]
@@ -175,7 +190,11 @@ class WishForm(TimesForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         usual = next(iter(self.organisations.values()), None)
+        party = self._party(data)
+        data["user"] = party.user if party else None
         data["organisation"] = self.organisations.get(data.get("organisation") or 0, usual)
+        if party:
+            data["organisation"] = party.organisation
         project = self.projects.get(data.get("project") or 0)
         if project and data["organisation"] and project.organisation_id != data["organisation"].pk:
             self.add_error(
@@ -184,17 +203,29 @@ class WishForm(TimesForm):
         data["project"] = project
         return data
 
+    def _party(self, data: dict[str, Any]) -> Party | None:
+        """For whom it is, when that is somebody else."""
+        if not data.get("party_email") or self.by_email is None:
+            return self.parties.get(data.get("party") or "")
+        found = self.by_email(data["party_email"])
+        if len(found) == 1:
+            return found[0]
+        several = _("This person belongs to several organisations and has to book themselves.")
+        text = several if found else _("Nobody with this address can be booked for. Has the person an account?")
+        self.add_error("party_email", forms.ValidationError(text, "several" if found else "foreign"))
+        return None
+
 
 class BookingForm(WishForm):
     """The whole panel."""
 
-    purpose = forms.CharField(
+    purpose = Text(
         label=gettext_lazy("Purpose"),
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy("What will be measured, in a few words. The lab reads it."),
     )
-    notes = forms.CharField(
+    notes = Text(
         label=gettext_lazy("Notes"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
     )
 
@@ -203,14 +234,14 @@ class ReasonForm(forms.Form):
     """A step that may carry a reason. ``version`` is what the reader saw."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(
+    reason = Text(
         label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
     )
 
 
 class MoveForm(TimesForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT)
+    reason = Text(label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT)
 
 
 class FinishForm(TimesForm):
@@ -223,13 +254,71 @@ class FinishForm(TimesForm):
         validators=[MinValueValidator(0), MaxValueValidator(100_000)],
         widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
     )
-    comment = forms.CharField(
+    comment = Text(
         label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def __init__(self, *args: Any, begun: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["start"].required = not begun
+
+
+class RecordForm(TimesForm):
+    """Another measurement of a use; ``reason`` is needed where a verified record is corrected."""
+
+    samples = forms.IntegerField(
+        label=gettext_lazy("Number of samples"),
+        required=False,
+        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
+        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
+    )
+    comment = Text(
+        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    reason = Text(
+        label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, needs_reason: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = needs_reason
+
+
+class UnbookedForm(TimesForm):
+    """A use without a booking; ``reference`` makes sending the form twice harmless."""
+
+    reference = forms.UUIDField(widget=forms.HiddenInput)
+    email = forms.EmailField(label=gettext_lazy("Who used it (e-mail address)"))
+    organisation = forms.TypedChoiceField(
+        label=gettext_lazy("For"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text=gettext_lazy("Only needed when the person belongs to several organisations."),
+    )
+    samples = forms.IntegerField(
+        label=gettext_lazy("Number of samples"),
+        required=False,
+        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
+        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
+    )
+    comment = Text(
+        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, organisations: Iterable[Organisation], language: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [(one.pk, one.label(language)) for one in organisations]
+        cast(forms.ChoiceField, self.fields["organisation"]).choices = [("", _("Please choose")), *names]
+
+
+class OutageForm(TimesForm):
+    """``sequence`` is what the reader saw of an outage that is changed."""
+
+    reason = Text(
+        label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Customers whose booking it hits read it.")
+    )
+    sequence = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
 
 class FeedForm(forms.Form):
@@ -239,7 +328,7 @@ class FeedForm(forms.Form):
     )
     instrument = forms.TypedChoiceField(label=gettext_lazy("Instrument"), coerce=int, empty_value=None, required=False)
     detail = forms.ChoiceField(label=gettext_lazy("Detail"), choices=FeedDetail.choices, widget=forms.RadioSelect)
-    name = forms.CharField(
+    name = Text(
         label=gettext_lazy("Name"),
         required=False,
         max_length=80,
@@ -260,74 +349,3 @@ class FeedForm(forms.Form):
         cast(forms.ChoiceField, self.fields["organisation"]).choices = chosen
         listed = [(one.pk, one.label(language)) for one in instruments]
         cast(forms.ChoiceField, self.fields["instrument"]).choices = [("", _("Please choose")), *listed]
-
-
-class RulesForm(forms.Form):
-    """The usual rules; the names are those of `booking.rules.presets.Answers`."""
-
-    shortest = forms.IntegerField(
-        label=gettext_lazy("Shortest booking, minutes"), required=False, min_value=1, max_value=40_000
-    )
-    longest = forms.IntegerField(
-        label=gettext_lazy("Longest booking, minutes"), required=False, min_value=1, max_value=40_000
-    )
-    step = forms.IntegerField(
-        label=gettext_lazy("Step, minutes"),
-        help_text=gettext_lazy("Bookings begin on this grid and last a multiple of it."),
-        required=False,
-        min_value=1,
-        max_value=1440,
-    )
-    horizon_days = forms.IntegerField(
-        label=gettext_lazy("Bookable at most so many days ahead"), required=False, min_value=1, max_value=1000
-    )
-    lead_hours = forms.IntegerField(
-        label=gettext_lazy("Bookable at least so many hours ahead"), required=False, min_value=1, max_value=2000
-    )
-    cancel_hours = forms.IntegerField(
-        label=gettext_lazy("Can be cancelled until so many hours before"), required=False, min_value=1, max_value=2000
-    )
-    approval = forms.ChoiceField(
-        label=gettext_lazy("A lab manager approves"),
-        choices=[
-            ("nobody", gettext_lazy("nothing: bookings are confirmed at once")),
-            ("external", gettext_lazy("bookings of other organisations")),
-            ("everybody", gettext_lazy("every booking")),
-        ],
-    )
-    self_operation = forms.ChoiceField(
-        label=gettext_lazy("Self-operation"),
-        choices=[("everybody", gettext_lazy("for everybody")), ("internal", gettext_lazy("for our own members only"))],
-    )
-    valid_from = forms.DateField(
-        label=gettext_lazy("In force from"),
-        help_text=gettext_lazy("Empty: from today."),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        shortest, longest, step = (data.get(name) for name in ("shortest", "longest", "step"))
-        if shortest and longest and shortest > longest:
-            self.add_error("longest", _("The longest booking cannot be shorter than the shortest one."))
-        if step and longest and step > longest:
-            self.add_error("step", _("The step cannot be longer than the longest booking."))
-        return data
-
-
-class PolicyFileForm(forms.Form):
-    """Rules as a JSON file; cleans to what the file holds."""
-
-    MOST_BYTES = 500_000
-
-    file = forms.FileField(label=gettext_lazy("Rules (JSON)"))
-
-    def clean_file(self) -> Any:
-        upload = self.cleaned_data["file"]
-        if upload.size > self.MOST_BYTES:
-            raise forms.ValidationError(_("The file is larger than 500 kB."), "too_large")
-        try:
-            return json.loads(upload.read().decode("utf-8-sig"))
-        except ValueError:
-            raise forms.ValidationError(_("This is no JSON file in UTF-8."), "not_json")

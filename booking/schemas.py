@@ -11,10 +11,11 @@ from ninja import Schema
 from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
-from backend.core.api import PLAIN, Day, Document, Id, In, Instant, Page
+from backend.core.api import LINE, PLAIN, Day, Document, Id, In, Instant, Page
 from backend.core.text import has_control_characters
 from booking.models import Status, UsageState
 from booking.queries.assess import RESERVED
+from booking.rules.reporting import PERIOD as REPORT_PERIOD
 
 MAX_TEXT = 2000
 MODES = Literal["self", "operator", "sample"]
@@ -63,7 +64,7 @@ Parameters = Annotated[dict[ParameterName, ParameterValue], Field(max_length=40)
 Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Samples = Annotated[int, Field(ge=0, le=100_000)]
 Words = Annotated[str, Field(max_length=MAX_TEXT), PLAIN]
-Purpose = Annotated[str, Field(min_length=1, max_length=200), PLAIN]
+Purpose = Annotated[str, Field(min_length=1, max_length=200), LINE]
 
 
 def _one_of(text: str, possible: Iterable[str]) -> str:
@@ -85,7 +86,10 @@ class Slot(In):
     parameters: Parameters = Field(default_factory=dict)
     organisation: Id | None = Field(None, description="Needed when you belong to several organisations")
     project: Id | None = None
-    on_behalf_of: Id | None = Field(None, description="A colleague who will use the time; administrators only")
+    on_behalf_of: Id | None = Field(
+        None, description="Who will use the time: a colleague, for administrators; a customer, for the lab's managers"
+    )
+    on_behalf_of_email: Annotated[str, Field(max_length=254), LINE] = Field("", description="Instead of the id")
 
 
 class NewBooking(Slot):
@@ -115,7 +119,7 @@ class Finish(In):
 
 
 class NewUsage(In):
-    source_ref: Annotated[str, Field(min_length=1, max_length=80), PLAIN]
+    source_ref: Annotated[str, Field(min_length=1, max_length=80), LINE]
     instrument: Id
     booking: Id | None = None
     user: Id | None = Field(None, description="Who used it; you by default")
@@ -125,6 +129,24 @@ class NewUsage(In):
     samples: Samples | None = None
     parameters: Parameters = Field(default_factory=dict)
     comment: Words = ""
+
+
+class Measured(In):
+    """A use as it should stand in the log; what is left out stays as it is."""
+
+    start: Instant | None = None
+    end: Instant | None = None
+    samples: Samples | None = None
+    parameters: Parameters | None = None
+    comment: Words | None = None
+
+
+class AmendUsage(Measured):
+    reason: Words = ""
+
+
+class CorrectUsage(Measured):
+    reason: Annotated[str, Field(min_length=1, max_length=MAX_TEXT), PLAIN]
 
 
 class _TimeFilter(Page):
@@ -145,6 +167,7 @@ class BookingFilter(_TimeFilter):
 
 class UsageFilter(_TimeFilter):
     status: str = Field("", description=f"One or several, separated by commas: {', '.join(UsageState.values)}")
+    corrected: bool = Field(False, description="Also the records that a correction has replaced")
 
     @field_validator("status")
     @classmethod
@@ -152,19 +175,39 @@ class UsageFilter(_TimeFilter):
         return _one_of(value, UsageState.values)
 
 
+class ReportFilter(Schema):
+    period: Annotated[str, Field(pattern=REPORT_PERIOD, examples=["2026-03", "2026Q1"])] | None = None
+    institution: Id | None = None
+    instrument: Id | None = None
+
+
 class NewFeed(In):
     scope: Literal["mine", "organisation", "instrument"]
     instrument: Id | None = None
     organisation: Id | None = None
     detail: Literal["busy", "full"] = "full"
-    name: Annotated[str, Field(max_length=80), PLAIN] = ""
+    name: Annotated[str, Field(max_length=80), LINE] = ""
 
 
 class Outage(In):
     start: Instant
     end: Instant
     reason: Purpose
+    displace: bool = Field(False, description="Displace the bookings that it hits instead of being refused")
+    hits: list[Id] | None = Field(
+        None, max_length=1000, description="The bookings that you know it hits; refused when these are others by now"
+    )
+
+
+class OutageChange(In):
+    """What is left out stays. ``sequence`` is the one that you read."""
+
+    start: Instant | None = None
+    end: Instant | None = None
+    reason: Purpose | None = None
     displace: bool = False
+    hits: list[Id] | None = Field(None, max_length=1000)
+    sequence: Version | None = None
 
 
 class NewPolicy(In):
@@ -182,10 +225,17 @@ class PolicyOut(Schema):
 
 class OutageOut(Schema):
     id: int
+    uid: str
+    sequence: int
     instrument: int
     start: str
     end: str
     reason: str
+
+
+class OutagePage(Schema):
+    items: list[OutageOut]
+    count: int
 
 
 class Named(Schema):
@@ -244,6 +294,13 @@ class CheckOut(Schema):
     alternatives: list[Alternative]
 
 
+class AgreementOut(Schema):
+    role: str
+    decision: str = Field(description="approved or rejected")
+    by: str | None
+    at: str
+
+
 class BookingOut(Schema):
     id: int
     uid: str
@@ -258,12 +315,14 @@ class BookingOut(Schema):
     mode: str
     organisation: Named
     user: Named
+    made_by: Named
     project: Named | None
     purpose: str
     notes: str
     samples: int | None
     quote: QuoteOut
     approval_roles: list[str]
+    approvals: list[AgreementOut]
     hold_expires_at: str | None
     reason: str
 
@@ -297,6 +356,9 @@ class UsageOut(Schema):
     parameters: dict[str, Any]
     comment: str
     verified_at: str | None
+    corrects: int | None
+    corrected_by: int | None
+    reason: str
 
 
 class UsagePage(Schema):

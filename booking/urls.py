@@ -1,8 +1,11 @@
 from django.urls import path
 
-from booking.views import bookings, desk, feeds, instrument, mine, policy, usage
+from booking.models import Layer
+from booking.views import bookings, desk, feeds, instrument, lifecycle, mine, outages, policy, talk, usage, usage_record
 
 app_name = "booking"
+
+OF_NETWORK, OF_INSTITUTION, OF_GROUP = ({"layer": each} for each in (Layer.NETWORK, Layer.INSTITUTION, Layer.GROUP))
 
 urlpatterns = [
     path("instruments/<int:pk>/", instrument.instrument, name="instrument"),
@@ -14,10 +17,13 @@ urlpatterns = [
     path("bookings/past/", mine.past, name="past"),
     path("bookings/<int:pk>/", bookings.booking, name="booking"),
     path("bookings/<int:pk>/booking.ics", bookings.calendar_file, name="booking_file"),
+    path("bookings/<int:pk>/messages/", talk.talk, name="talk"),
+    path("bookings/<int:pk>/files/<int:file>/", talk.file, name="file"),
     path("bookings/<int:pk>/withdraw/", bookings.withdraw, name="withdraw"),
     path("bookings/<int:pk>/cancel/", bookings.cancel, name="cancel"),
     path("bookings/<int:pk>/approve/", bookings.approve, name="approve"),
     path("bookings/<int:pk>/reject/", bookings.reject, name="reject"),
+    path("bookings/<int:pk>/no-show/", lifecycle.no_show, name="no_show"),
     path("bookings/<int:pk>/start/", bookings.start, name="start"),
     path("bookings/<int:pk>/finish/", bookings.finish, name="finish"),
     path("bookings/<int:pk>/move/", bookings.move, name="move"),
@@ -32,9 +38,29 @@ urlpatterns = [
     path("manage/instruments/<int:pk>/rules/", policy.rules, name="rules"),
     path("manage/instruments/<int:pk>/rules.json", policy.rules_file, name="rules_file"),
     path("manage/instruments/<int:pk>/rules/upload/", policy.upload_rules, name="upload_rules"),
+    path("manage/groups/<int:pk>/rules/", policy.rules, OF_GROUP, name="group_rules"),
+    path("manage/groups/<int:pk>/rules.json", policy.rules_file, OF_GROUP, name="group_rules_file"),
+    path("manage/groups/<int:pk>/rules/upload/", policy.upload_rules, OF_GROUP, name="upload_group_rules"),
+    path("manage/institutions/<int:pk>/rules/", policy.rules, OF_INSTITUTION, name="institution_rules"),
+    path("manage/institutions/<int:pk>/rules.json", policy.rules_file, OF_INSTITUTION, name="institution_rules_file"),
+    path("manage/institutions/<int:pk>/rules/upload/", policy.upload_rules, OF_INSTITUTION, name="institution_upload"),
+    path("network/rules/", policy.rules, OF_NETWORK, name="network_rules"),
+    path("network/rules.json", policy.rules_file, OF_NETWORK, name="network_rules_file"),
+    path("network/rules/upload/", policy.upload_rules, OF_NETWORK, name="upload_network_rules"),
+    path("manage/instruments/<int:pk>/outages/", outages.outages, name="outages"),
+    path("manage/instruments/<int:pk>/outages/<int:outage>/", outages.change, name="outage"),
+    path("manage/instruments/<int:pk>/outages/<int:outage>/end/", outages.end, name="outage_end"),
+    path("manage/instruments/<int:pk>/outages/<int:outage>/delete/", outages.delete, name="outage_delete"),
     path("usage/", usage.usage, name="usage"),
     path("usage/verify/", usage.verify_selected, name="verify_selected"),
+    path("usage/new/", usage_record.choose, name="usage_choose"),
+    path("usage/export/<str:kind>.<str:form>", usage.export, name="usage_export"),
+    path("usage/<int:pk>/", usage_record.record, name="usage_record"),
     path("usage/<int:pk>/verify/", usage.verify, name="verify"),
+    path("usage/<int:pk>/preview/", usage_record.preview, name="usage_preview"),
+    path("usage/<int:pk>/amend/", usage_record.amend, name="usage_amend"),
+    path("usage/<int:pk>/correct/", usage_record.correct, name="usage_correct"),
+    path("manage/instruments/<int:pk>/usage/new/", usage_record.unbooked, name="usage_new"),
     path("account/feeds/", feeds.feeds, name="feeds"),
     path("account/feeds/new/", feeds.create, name="feed_create"),
     path("account/feeds/<int:pk>/replace/", feeds.replace, name="feed_replace"),

@@ -13,7 +13,16 @@ from backend.core.db import atomic_action
 from backend.core.errors import Refused, invalid, refuse
 from booking.actions.locks import lock_parties
 from booking.actions.requesting import SOURCE, hold_until, ledger_line, quote_out, reserve
-from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
+from booking.actions.transitions import (
+    customers,
+    deciders,
+    lock_booking,
+    managers,
+    move,
+    note,
+    require_status,
+    tell,
+)
 from booking.models import Approval, Booking, Status
 from booking.queries.assess import Assessment, Quote, assess, check_shape, quote_for_customer, wish_of
 from booking.queries.cancellation import cancellation
@@ -27,10 +36,10 @@ def withdraw_booking(*, booking: Booking, by: User, reason: str = "", version: i
     """Take back a request that nobody has decided about; costs nothing."""
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
-    before = booking.status
+    before, asked = booking.status, deciders(booking)
     move(booking, Status.WITHDRAWN, at=timezone.now(), hold_expires_at=None, reason=reason)
     release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
-    tell(booking, "booking_withdrawn", to=managers(booking.instrument))
+    tell(booking, "booking_withdrawn", to=managers(booking.instrument) | asked)
     note(booking, "booking.withdraw", by=by, before=before, reason=reason)
     return booking
 
@@ -110,7 +119,7 @@ def reschedule_booking(
     if booking.status == Status.CONFIRMED:
         tell(booking, "booking_rescheduled", to=customers(booking) | managers(booking.instrument))
     else:
-        tell(booking, "booking_requested", to=managers(booking.instrument))
+        tell(booking, "booking_requested", to=deciders(booking))
         tell(booking, "booking_received", to=customers(booking))
     moved = {"start": start, "end": end, "was_start": was[0], "was_end": was[1]}
     note(booking, "booking.reschedule", by=by, before=before, reason=reason, **moved)
@@ -182,4 +191,5 @@ def _apply_move(
         approval_roles=roles,
         silence=answer.approval.silence or (booking.silence if waiting else ""),
         hold_expires_at=until if held else None,
+        reminded_at=None,
     )

@@ -8,12 +8,23 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Membership, Role, User
+from backend.accounts.models import User
+from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Forbidden, invalid, refuse
 from booking.actions.requesting import SOURCE
-from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
+from booking.actions.transitions import (
+    customers,
+    deciders,
+    lock_booking,
+    managers,
+    move,
+    note,
+    require_status,
+    tell,
+)
 from booking.models import Approval, Booking, Decision, Status
+from booking.queries.scope import deciding_roles
 from instruments.actions.occupancy import relabel
 from instruments.models import OccupancyKind
 from invoices.actions.charges import release_charges
@@ -34,7 +45,7 @@ def approve_booking(*, booking: Booking, by: User, reason: str = "", version: in
     now = timezone.now()
     if booking.hold_expires_at and booking.hold_expires_at <= now:
         raise refuse("hold_expired", _("The time for deciding has run out."), until=booking.hold_expires_at)
-    given = _agree(booking, by=by, reason=reason)
+    given = agree(booking, by=by, reason=reason)
     open_roles = [role for role in booking.approval_roles if role not in given]
     if open_roles:
         note(booking, "booking.agree", by=by, reason=reason, open=open_roles)
@@ -42,32 +53,19 @@ def approve_booking(*, booking: Booking, by: User, reason: str = "", version: in
     return _confirm(booking, by=by, reason=reason)
 
 
-def _agree(booking: Booking, *, by: User, reason: str) -> set[str]:
-    """Record the decision for each needed role that the person has; returns the roles that have agreed."""
-    mine = _roles_at_lab(booking, by)
+def agree(booking: Booking, *, by: User, reason: str) -> set[str]:
+    """Record the agreement of each needed role that the person has; returns the roles that have agreed."""
+    mine = deciding_roles(access_of(by), booking)
     if not mine:
         raise Forbidden
     already = set(booking.approvals.values_list("role", flat=True))
-    new = [role for role in booking.approval_roles if role in mine and role not in already]
+    new = [role for role in mine if role not in already]
     if not new:
         raise refuse("already_agreed", _("You have agreed already; another role must still agree."))
     now = timezone.now()
     for role in new:
         Approval.objects.create(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now, reason=reason)
     return already | set(new)
-
-
-def _roles_at_lab(booking: Booking, by: User) -> set[str]:
-    """The roles in whose name the person may agree; a policy's own role names are taken by managers."""
-    held = set(
-        Membership.objects.current()
-        .filter(user=by, organisation=booking.instrument.institution_id)
-        .values_list("role", flat=True)
-    )
-    if not held & {Role.MANAGER, Role.ADMIN}:
-        return held & set(booking.approval_roles)
-    known = set(Role.values) - {Role.MANAGER}
-    return {role for role in booking.approval_roles if role in held or role not in known}
 
 
 def _confirm(booking: Booking, *, by: User | None, reason: str = "") -> Booking:
@@ -82,15 +80,22 @@ def _confirm(booking: Booking, *, by: User | None, reason: str = "") -> Booking:
 
 @atomic_action
 def reject_booking(*, booking: Booking, by: User, reason: str, version: int | None = None) -> Booking:
-    """Say no, with a reason that the customer reads; the time is free at once."""
+    """Say no in the name of one needed role, with a reason that the customer reads; the time is free at once."""
     if not reason.strip():
         raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
     if by.pk in customers(booking):
         raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
-    before = booking.status
-    move(booking, Status.REJECTED, at=timezone.now(), hold_expires_at=None, reason=reason)
+    mine = deciding_roles(access_of(by), booking)
+    if not mine:
+        raise Forbidden
+    before, now = booking.status, timezone.now()
+    for role in mine:
+        # Who agreed before may think again while other roles are still asked.
+        said = {"decision": Decision.REJECTED, "by": by, "at": now, "reason": reason}
+        Approval.objects.update_or_create(booking=booking, role=role, defaults=said)
+    move(booking, Status.REJECTED, at=now, hold_expires_at=None, reason=reason)
     release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "booking_rejected", to=customers(booking))
     note(booking, "booking.reject", by=by, before=before, reason=reason)
@@ -109,10 +114,10 @@ def expire_hold(*, booking: Booking) -> Booking:
         return booking
     if booking.silence == "consent" and booking.start > now:
         return _confirm(booking, by=None)
-    before = booking.status
+    before, silent = booking.status, deciders(booking)
     move(booking, Status.EXPIRED, at=now, hold_expires_at=None)
     release_charges(source=SOURCE, source_uid=booking.uid)
-    tell(booking, "booking_expired", to=customers(booking) | managers(booking.instrument))
+    tell(booking, "booking_expired", to=customers(booking) | managers(booking.instrument) | silent)
     note(booking, "booking.expire", by=None, before=before)
     return booking
 

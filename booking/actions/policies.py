@@ -8,52 +8,70 @@ from datetime import date
 from typing import Any
 
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import User
+from backend.accounts.models import Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import invalid
 from booking.models import Layer, Policy
+from booking.queries.holders import Holder, of_instrument
 from booking.rules.layers import parse_policy
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
 
 # How JSON writes the control characters that databases and pages cannot hold.
 CONTROL = "\\u00"
+# What the audit record calls the object of each layer.
+ABOUT = {
+    Layer.NETWORK: "organisation",
+    Layer.INSTITUTION: "organisation",
+    Layer.GROUP: "instrument_group",
+    Layer.INSTRUMENT: "instrument",
+}
 
 
-@atomic_action
 def save_policy(
     *, instrument: Instrument, document: Mapping[str, Any], by: User, valid_from: date | None = None
 ) -> Policy:
-    """A new version of the instrument's own rules, in force from a date (today by default).
+    """`save_rules` for the instrument's own rules."""
+    return save_rules(holder=of_instrument(instrument), document=document, by=by, valid_from=valid_from)
+
+
+@atomic_action
+def save_rules(*, holder: Holder, document: Mapping[str, Any], by: User, valid_from: date | None = None) -> Policy:
+    """A new version of a layer's own rules, in force from a date (today by default, in the holder's time zone).
 
     `Invalid` names every problem of the document.
     """
     parse_policy(document)
     if CONTROL in json.dumps(document, ensure_ascii=False):
         raise invalid("policy", _("The text contains characters that cannot be stored or shown."), "control_characters")
-    lock_instruments([instrument.pk])
-    mine = Policy.objects.filter(layer=Layer.INSTRUMENT, instrument=instrument)
-    today = timezone.now().astimezone(instrument.zone).date()
-    if valid_from and valid_from < today and mine.exists():
+    _lock(holder)
+    mine = holder.policies()
+    if valid_from and valid_from < holder.today and mine.exists():
         raise invalid("valid_from", _("A new version begins today or later."), "in_the_past")
     policy = Policy.objects.create(
-        layer=Layer.INSTRUMENT,
-        instrument=instrument,
+        **holder.keys,
         version=(mine.aggregate(last=Max("version"))["last"] or 0) + 1,
-        valid_from=valid_from or today,
+        valid_from=valid_from or holder.today,
         document=dict(document),
         created_by=by,
     )
     record(
-        organisation_id=instrument.institution_id,
+        organisation_id=holder.owner.pk,
         actor_id=by.pk,
         action="policy.save",
-        object_type="instrument",
-        object_id=instrument.pk,
-        after={"version": policy.version, "valid_from": policy.valid_from},
+        object_type=ABOUT[holder.layer],
+        object_id=holder.pk,
+        after={"layer": holder.layer.name.lower(), "version": policy.version, "valid_from": policy.valid_from},
     )
     return policy
+
+
+def _lock(holder: Holder) -> None:
+    """Versions are counted under one row: the instrument's, or of wider layers the owner's."""
+    if holder.instrument is not None:
+        lock_instruments([holder.instrument.pk])
+    else:
+        Organisation.objects.select_for_update(no_key=True).get(pk=holder.owner.pk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,13 +12,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from backend.accounts.models import Group, Organisation, Project, User
+from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Refused
 from backend.core.money import round_half_up
 from booking.actions.locks import lock_parties
-from booking.actions.transitions import customers, managers, note, tell
-from booking.models import Booking, Status
+from booking.actions.transitions import customers, deciders, note, tell
+from booking.models import Approval, Booking, Decision, Status
 from booking.queries.assess import Assessment, Quote, Wish, assess, check_shape, quote_for_customer
+from booking.queries.behalf import agreed_by_asking
 from instruments.actions.occupancy import lock_instruments, occupy
 from instruments.models import Instrument, OccupancyKind
 from invoices.actions.charges import reserve_charges
@@ -45,8 +48,8 @@ def request_booking(
 ) -> Booking:
     """Book ``[start, end)`` (aware instants) of one unit for ``user``.
 
-    Becomes *confirmed*, or *requested* with the time held where the policy wants approval. `Refused`
-    carries every reason at once; then nothing was written.
+    Becomes *confirmed*, or *requested* with the time held where the policy wants approval. What the lab itself
+    books for a customer has its agreement. `Refused` carries every reason at once; then nothing was written.
     """
     check_shape(start, end)
     now = timezone.now()
@@ -69,23 +72,33 @@ def request_booking(
     if refusals:
         raise Refused(*refusals)
     quote = quote_for_customer(wish, answer, now=now)
-    booking = _write(wish, answer, quote, by=by, purpose=purpose, notes=notes, now=now)
+    asks_others = by.pk != user.pk and bool(answer.approval.roles)
+    agreed = agreed_by_asking(access_of(by), wish, answer.approval.roles) if asks_others else []
+    booking = _write(wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now)
     reserve(booking, quote, by=by)
-    _announce(booking, by=by)
+    _announce(booking, agreed, by=by)
     return booking
 
 
 def _write(
-    wish: Wish, answer: Assessment, quote: Quote, *, by: User, purpose: str, notes: str, now: datetime
+    wish: Wish,
+    answer: Assessment,
+    quote: Quote,
+    agreed: Collection[str],
+    *,
+    by: User,
+    purpose: str,
+    notes: str,
+    now: datetime,
 ) -> Booking:
-    held = bool(answer.approval.roles)
+    held = bool(set(answer.approval.roles) - set(agreed))
     occupancy = occupy(
         instrument=wish.instrument,
         start=wish.start,
         end=wish.end,
         kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
     )
-    return Booking.objects.create(
+    booking = Booking.objects.create(
         status=Status.REQUESTED if held else Status.CONFIRMED,
         instrument=wish.instrument,
         unit=occupancy.unit,
@@ -112,6 +125,9 @@ def _write(
         changed_at=now,
         hold_expires_at=hold_until(wish, answer, now, now=now) if held else None,
     )
+    for role in agreed:
+        Approval.objects.create(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now)
+    return booking
 
 
 def hold_until(wish: Wish, answer: Assessment, asked: datetime, *, now: datetime) -> datetime:
@@ -182,10 +198,12 @@ def ledger_line(line: Any) -> Line:
     )
 
 
-def _announce(booking: Booking, *, by: User) -> None:
+def _announce(booking: Booking, agreed: Collection[str], *, by: User) -> None:
     if booking.status == Status.REQUESTED:
-        tell(booking, "booking_requested", to=managers(booking.instrument))
+        tell(booking, "booking_requested", to=deciders(booking))
         tell(booking, "booking_received", to=customers(booking))
     else:
         tell(booking, "booking_confirmed", to=customers(booking))
-    note(booking, "booking.request", by=by, start=booking.start, end=booking.end, total=booking.quote["total"])
+    more: dict[str, Any] = {"agreed": list(agreed)} if agreed else {}
+    more |= {"user": booking.user_id} if booking.user_id != by.pk else {}
+    note(booking, "booking.request", by=by, start=booking.start, end=booking.end, total=booking.quote["total"], **more)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Membership, Role, User
+from backend.accounts.queries import people_with
 from backend.audit.actions import record
 from backend.core.errors import NotFound, Stale, refuse
 from backend.outbox.actions import post
 from booking.models import OCCUPYING, Booking
+from booking.queries.scope import OWN_DESKS
 from instruments.actions.occupancy import lock_instruments, vacate
 from instruments.models import Instrument
 
@@ -25,7 +28,7 @@ def lock_booking(booking: Booking, *, version: int | None = None) -> Booking:
     fresh = (
         Booking.objects.select_for_update(of=("self",), no_key=True)
         .select_related(
-            "instrument__institution", "organisation", "user", "project", "group", "price_list", "occupancy"
+            "instrument__institution", "organisation", "user", "made_by", "project", "group", "price_list", "occupancy"
         )
         .filter(pk=booking.pk)
         .first()
@@ -84,26 +87,32 @@ def note(booking: Booking, action: str, *, by: User | None, before: str = "", re
     )
 
 
-def tell(booking: Booking, kind: str, *, to: Iterable[int], **more: Any) -> None:
-    """A message about the booking; one per event, because the version is part of its key."""
+def when_words(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """``2026-03-05 09:00–12:00``, by the clock of the zone."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    until = f"–{end:%H:%M}" if start.date() == end.date() else f" – {end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M}{until}"
+
+
+def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **more: Any) -> None:
+    """A message about the booking; one per event, because the version is part of its key unless it has its own."""
     zone = booking.instrument.zone
-    start, end = booking.start.astimezone(zone), booking.end.astimezone(zone)
-    same_day = start.date() == end.date()
     context = {
         "instrument": booking.instrument.name,
         "instrument_en": booking.instrument.name_en or booking.instrument.name,
         "organisation": booking.organisation.name,
         "person": booking.user.name,
-        "when": f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}" if same_day else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}",
+        "when": when_words(booking.start, booking.end, zone),
         "zone": booking.instrument.timezone,
         "total": booking.quote.get("total", ""),
         "currency": booking.quote.get("currency", ""),
         "reason": booking.reason,
+        "made_by": booking.made_by.name if booking.made_by_id != booking.user_id else "",
         "hold": booking.hold_expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if booking.hold_expires_at else "",
         **more,
     }
     post(
-        key=f"{kind}:{booking.uid}:{booking.version}",
+        key=key or f"{kind}:{booking.uid}:{booking.version}",
         kind=kind,
         recipients=to,
         context=context,
@@ -120,7 +129,21 @@ def managers(instrument: Instrument) -> set[int]:
     """Who hears of it at the lab: those whom the instrument names, else all managers of the institution."""
     at_work = Membership.objects.current().filter(organisation=instrument.institution_id, role=Role.MANAGER)
     named = set(at_work.filter(user__managed_instruments=instrument.pk).values_list("user_id", flat=True))
-    return named or set(at_work.filter(all_instruments=True).values_list("user_id", flat=True))
+    everywhere = set(at_work.filter(all_instruments=True).values_list("user_id", flat=True)) if not named else set()
+    # Where nobody is a manager, the administrators run the instruments.
+    return named or everywhere or set(people_with(instrument.institution_id, [Role.ADMIN]))
+
+
+def deciders(booking: Booking) -> set[int]:
+    """Who must still say yes or no: for each role that has not agreed those who hold it, never the customers."""
+    given = set(booking.approvals.values_list("role", flat=True))
+    waiting = set(booking.approval_roles) - given
+    told: set[int] = set()
+    for role in waiting & set(OWN_DESKS):
+        told |= set(people_with(booking.instrument.institution_id, [role]))
+    if waiting - set(OWN_DESKS):
+        told |= managers(booking.instrument)
+    return told - customers(booking)
 
 
 def now_in_minutes() -> datetime:

@@ -24,15 +24,17 @@ from booking.actions.transitions import (
     tell,
 )
 from booking.models import Booking, Status, Usage, UsageState
+from booking.queries.no_show import can_be_corrected
 from booking.queries.usage import final_price
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
-from invoices.actions.charges import finalise_charges, reserve_charges
+from invoices.actions.charges import finalise_charges, reopen_charges, reserve_charges
 
 EARLY = timedelta(minutes=15)
 NEAR = timedelta(days=1)
 OLDEST = timedelta(days=731)
 OWN_REFERENCE = "booking:"
+CORRECTION_REFERENCE = "correction:"
 
 
 def reference(booking: Booking) -> str:
@@ -76,23 +78,29 @@ def finish_booking(
     comment: str = "",
     source_ref: str = "",
     version: int | None = None,
+    by_lab: bool = False,
 ) -> Usage:
     """Check out, or log the use of a booking that was never checked in; the rest of the time is free again.
+
+    ``by_lab``: within a day the lab also logs what was taken for a no-show; its fee is taken back.
 
     ``end`` defaults to now, or to the booked end when that is past. ``start`` may only be given where
     nobody checked in, and defaults to the booked start. The use must lie within a day of the booked time,
     and must have a price: what cannot be charged is refused here, where it can still be mended.
     """
     booking = lock_booking(booking, version=version)
-    require_status(booking, [Status.CONFIRMED, Status.IN_USE])
+    require_status(booking, [Status.CONFIRMED, Status.IN_USE, *([Status.NO_SHOW] if by_lab else [])])
+    _check_correctable(booking)
+    if source_ref != reference(booking):
+        _check_reference(source_ref)
     if timezone.now() < booking.start - EARLY:
         raise refuse("not_begun", _("The booked time has not begun; nothing can be logged yet."), until=booking.start)
     usage = booking.usages.filter(corrects=None).first()
     if usage is None:
         usage = Usage(**_usage_fields(booking, by), start=start or booking.start)
     usage.end = end or min(now_in_minutes(), booking.end)
-    _check_times(usage.start, usage.end)
-    _check_near(booking, usage.start, usage.end)
+    check_times(usage.start, usage.end)
+    check_near(booking, usage.start, usage.end)
     usage.samples = booking.samples if samples is None else samples
     usage.parameters = booking.parameters if parameters is None else parameters
     usage.comment, usage.state = comment, UsageState.SUBMITTED
@@ -100,10 +108,26 @@ def finish_booking(
     final_price(usage)
     usage.save()
     before = booking.status
-    move(booking, Status.COMPLETED, at=timezone.now())
+    came = before == Status.NO_SHOW
+    move(booking, Status.COMPLETED, at=timezone.now(), **({"reason": ""} if came else {}))
+    if came:
+        reopen_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "usage_submitted", to=managers(booking.instrument) - {by.pk})
+    tell(booking, "booking_completed", to=customers(booking) - {by.pk}, came=came, **_used(usage))
     note(booking, "booking.finish", by=by, before=before, used_from=usage.start, used_to=usage.end)
     return usage
+
+
+def _check_correctable(booking: Booking) -> None:
+    if booking.status == Status.NO_SHOW and not can_be_corrected(booking, timezone.now()):
+        raise refuse("too_late_to_correct", _("A no-show can be corrected within 24 hours, not later."))
+
+
+def _used(usage: Usage) -> dict[str, str]:
+    """The use in the instrument's wall time, for the message."""
+    assert usage.end is not None
+    start, end = (at.astimezone(usage.instrument.zone) for at in (usage.start, usage.end))
+    return {"used_from": f"{start:%Y-%m-%d %H:%M}", "used_to": f"{end:%Y-%m-%d %H:%M}"}
 
 
 def _usage_fields(booking: Booking, by: User) -> dict[str, Any]:
@@ -117,13 +141,14 @@ def _usage_fields(booking: Booking, by: User) -> dict[str, Any]:
     }
 
 
-def _check_near(booking: Booking, start: datetime, end: datetime) -> None:
+def check_near(booking: Booking, start: datetime, end: datetime) -> None:
     """A use belongs to its booking: nobody logs last month's on it."""
     if start < booking.start - NEAR or end > booking.end + NEAR or start >= booking.end + NEAR:
         raise invalid("start", _("The use must lie within a day of the booked time."), "far_from_booking")
 
 
-def _check_times(start: datetime, end: datetime) -> None:
+def check_times(start: datetime, end: datetime) -> None:
+    """`Invalid` for times that no use can have."""
     if any(t.second or t.microsecond for t in (start, end)):
         raise invalid("start", _("Please give times in whole minutes."), "whole_minutes")
     if start < timezone.now() - OLDEST:
@@ -155,9 +180,8 @@ def record_usage(
     The same ``source_ref`` with the same content returns the first record; with other content it is
     `Invalid`. The record must have a price.
     """
-    _check_times(start, end)
-    if source_ref.startswith(OWN_REFERENCE):
-        raise invalid("source_ref", _("References that begin with “booking:” are ours."), "reserved")
+    check_times(start, end)
+    _check_reference(source_ref)
     lock_instruments([instrument.pk])
     usage = Usage(
         source_ref=source_ref,
@@ -181,6 +205,13 @@ def record_usage(
     return usage
 
 
+def _check_reference(text: str) -> None:
+    for ours in (OWN_REFERENCE, CORRECTION_REFERENCE):
+        if text.startswith(ours):
+            words = _("References that begin with “%(ours)s” are ours.") % {"ours": ours}
+            raise invalid("source_ref", words, "reserved")
+
+
 def same_record(known: Usage, again: Usage) -> Usage:
     """The known record for a repetition; `Invalid` when the reference comes with something else."""
     told = ("start", "end", "samples", "parameters", "comment", "user_id", "organisation_id")
@@ -189,26 +220,33 @@ def same_record(known: Usage, again: Usage) -> Usage:
     return known
 
 
+def lock_usage(usage: Usage) -> Usage:
+    """Lock the instrument, then the record, and read it anew with all that its price needs."""
+    lock_instruments([usage.instrument_id])
+    related = ("instrument__institution", "organisation", "user", "booking__price_list", "booking__project")
+    rows = Usage.objects.select_for_update(of=("self",), no_key=True).select_related(*related)
+    fresh = rows.filter(pk=usage.pk).first()
+    if fresh is None:
+        raise NotFound
+    return fresh
+
+
+def may_verify(usage: Usage, by: User) -> None:
+    if by.pk == usage.user_id:
+        raise refuse("own_use", _("Nobody verifies their own use. Please ask a colleague."))
+
+
 @atomic_action
 def verify_usage(*, usage: Usage, by: User) -> Usage:
     """Confirm a record: it never changes again, and its charges become final with each difference named."""
-    lock_instruments([usage.instrument_id])
-    fresh = (
-        Usage.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("instrument__institution", "organisation", "user", "booking__price_list", "booking__project")
-        .filter(pk=usage.pk)
-        .first()
-    )
-    if fresh is None:
-        raise NotFound
+    fresh = lock_usage(usage)
     if fresh.state != UsageState.SUBMITTED:
         raise refuse(
             "wrong_status",
             _("Only a submitted record can be verified; this one is “%(state)s”.")
             % {"state": fresh.get_state_display()},
         )
-    if by.pk == fresh.user_id:
-        raise refuse("own_use", _("Nobody verifies their own use. Please ask a colleague."))
+    may_verify(fresh, by)
     fresh.state, fresh.verified_by, fresh.verified_at = UsageState.VERIFIED, by, timezone.now()
     fresh.save(update_fields=["state", "verified_by", "verified_at"])
     _finalise(fresh, by=by)

@@ -11,15 +11,16 @@ from ninja import Header, Query, Router, Status
 
 from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
-from backend.accounts.models import Organisation, Project, Role, User
-from backend.accounts.queries import Access, people_with
+from backend.accounts.models import Organisation, Project
+from backend.accounts.queries import Access
 from backend.core.api import page_of
 from backend.core.errors import invalid
-from booking.actions import changing, deciding, requesting, using
+from booking.actions import changing, deciding, no_shows, requesting, using
 from booking.api.shapes import booking_out, check_out, usage_out
 from booking.queries import lists, scope
 from booking.queries.alternatives import alternatives, with_working_fixes
 from booking.queries.assess import Wish, assess, check_shape
+from booking.queries.behalf import Party, as_asked, party_by_email, party_of
 from booking.schemas import (
     BookingFilter,
     BookingOut,
@@ -33,6 +34,7 @@ from booking.schemas import (
     Slot,
     UsageOut,
 )
+from instruments.models import Instrument
 from instruments.queries.rights import get_visible_instrument
 
 router = Router(auth=signed_in, tags=["bookings"])
@@ -42,17 +44,19 @@ def _wish(request: HttpRequest, slot: Slot) -> Wish:
     """The caller's wish, every id looked up within what the caller may name."""
     mine = access(request)
     check_shape(slot.start, slot.end)
-    organisation = choose_organisation(mine, slot.organisation)
+    instrument = get_visible_instrument(mine, slot.instrument)
+    party = _party(mine, instrument, slot)
+    organisation = party.organisation if party else choose_organisation(mine, slot.organisation)
     return Wish(
-        instrument=get_visible_instrument(mine, slot.instrument),
+        instrument=instrument,
         start=slot.start,
         end=slot.end,
         mode=slot.mode,
         organisation=organisation,
-        user=choose_user(mine, person(request), organisation, slot.on_behalf_of),
+        user=party.user if party else person(request),
         samples=slot.samples,
         parameters=slot.parameters,
-        project=choose_project(organisation, slot.project),
+        project=choose_project(mine, organisation, slot.project),
     )
 
 
@@ -71,30 +75,34 @@ def choose_organisation(mine: Access, pk: int | None) -> Organisation:
     return bookers[0]
 
 
-def choose_project(organisation: Organisation, pk: int | None) -> Project | None:
+def choose_project(mine: Access, organisation: Organisation, pk: int | None) -> Project | None:
+    """One of the organisation's; who books for another organisation knows none of its projects."""
     if pk is None:
         return None
-    project = Project.objects.filter(pk=pk, organisation=organisation, active=True).first()
+    project = (
+        None
+        if not mine.has(organisation.pk)
+        else Project.objects.filter(pk=pk, organisation=organisation, active=True).first()
+    )
     if project is None:
         raise invalid("project", _("Your organisation has no such project."), "foreign")
     return project
 
 
-def choose_user(mine: Access, user: User, organisation: Organisation, pk: int | None) -> User:
-    """Who will use the time: the caller, or a colleague for whom an administrator books."""
-    if pk is None or pk == user.pk:
-        return user
-    may = mine.has(organisation.pk, Role.ADMIN)
-    if not may or pk not in people_with(organisation.pk, Role.values):
-        raise invalid("on_behalf_of", _("You cannot book for this person."), "foreign")
-    return User.objects.get(pk=pk)
+def _party(mine: Access, instrument: Instrument, slot: Slot) -> Party | None:
+    """For whom it is, when that is not the caller."""
+    if slot.on_behalf_of_email:
+        return party_by_email(mine, instrument, slot.on_behalf_of_email, slot.organisation)
+    if slot.on_behalf_of in (None, mine.user_id):
+        return None
+    return party_of(mine, instrument, slot.on_behalf_of or 0, slot.organisation)
 
 
 @router.post("/bookings/check", response=CheckOut, summary="What would happen, and why; writes nothing")
 def check(request: HttpRequest, slot: Slot) -> dict[str, Any]:
     wish = _wish(request, slot)
     now = timezone.now()
-    answer = assess(wish, now=now)
+    answer = as_asked(access(request), wish, assess(wish, now=now))
     if not answer.bookable:
         answer = with_working_fixes(answer, wish, now=now)
     return check_out(answer, [] if answer.bookable else alternatives(wish, now=now))
@@ -145,18 +153,18 @@ def bookings(request: HttpRequest, filters: Query[BookingFilter]) -> dict[str, A
 
 @router.get("/bookings/{int:pk}", response=BookingOut, summary="One booking")
 def booking(request: HttpRequest, pk: int) -> dict[str, Any]:
-    return booking_out(scope.get_booking(access(request), pk))
+    return booking_out(scope.get_visible_booking(access(request), pk))
 
 
 @router.get("/bookings/{int:pk}/history", response=list[HistoryEntry], summary="Everything that happened to it")
 def history(request: HttpRequest, pk: int) -> list[dict[str, Any]]:
-    rows = lists.history(scope.get_booking(access(request), pk))
+    rows = lists.history(scope.get_visible_booking(access(request), pk))
     return [{**row, "at": row["at"].isoformat()} for row in rows]
 
 
 @router.post("/bookings/{int:pk}/approve", response=BookingOut, summary="Agree to a request")
 def approve(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
-    found = scope.get_managed_booking(access(request), pk)
+    found = scope.get_booking_to_decide(access(request), pk)
     return booking_out(
         deciding.approve_booking(booking=found, by=person(request), reason=body.reason, version=body.version)
     )
@@ -164,7 +172,7 @@ def approve(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
 
 @router.post("/bookings/{int:pk}/reject", response=BookingOut, summary="Refuse a request, with a reason")
 def reject(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
-    found = scope.get_managed_booking(access(request), pk)
+    found = scope.get_booking_to_decide(access(request), pk)
     return booking_out(
         deciding.reject_booking(booking=found, by=person(request), reason=body.reason, version=body.version)
     )
@@ -218,7 +226,8 @@ def start(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
 
 @router.post("/bookings/{int:pk}/finish", response=UsageOut, summary="Check out, or log the use")
 def finish(request: HttpRequest, pk: int, body: Finish) -> dict[str, Any]:
-    found = scope.get_booking(access(request), pk)
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
     usage = using.finish_booking(
         booking=found,
         by=person(request),
@@ -228,5 +237,14 @@ def finish(request: HttpRequest, pk: int, body: Finish) -> dict[str, Any]:
         parameters=body.parameters,
         comment=body.comment,
         version=body.version,
+        by_lab=scope.acts_for_lab(mine, found),
     )
     return usage_out(usage)
+
+
+@router.post("/bookings/{int:pk}/no-show", response=BookingOut, summary="Note that nobody came")
+def no_show(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_managed_booking(access(request), pk)
+    return booking_out(
+        no_shows.mark_no_show(booking=found, by=person(request), reason=body.reason, version=body.version)
+    )

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Router, Status
+from ninja import Query, Router, Status
 
 from backend.accounts.auth import access, person, signed_in
-from booking.actions import outages, policies
-from booking.api.shapes import policy_out
-from booking.queries import policy as rules_of
+from backend.core.api import Page, page_of
+from booking.actions import outages
+from booking.api.shapes import outage_out
+from booking.queries.outages import get_outage, outages_of
 from booking.schemas import (
-    NewPolicy,
     Outage,
+    OutageChange,
     OutageOut,
-    PolicyOut,
+    OutagePage,
 )
 from instruments.queries.rights import get_managed_instrument
 
@@ -32,28 +33,41 @@ def outage(request: HttpRequest, pk: int, body: Outage) -> Status[dict[str, Any]
         reason=body.reason,
         by=person(request),
         displace=body.displace,
+        expected=body.hits,
     )
-    return Status(
-        201,
-        {
-            "id": made.pk,
-            "instrument": instrument.pk,
-            "start": made.start.isoformat(),
-            "end": made.end.isoformat(),
-            "reason": made.reason,
-        },
-    )
+    return Status(201, outage_out(made))
 
 
-@router.get("/instruments/{int:pk}/policy", response=PolicyOut, summary="The instrument's own rules in force")
-def policy(request: HttpRequest, pk: int) -> dict[str, Any]:
-    return policy_out(rules_of.policy_in_force(get_managed_instrument(access(request), pk)))
-
-
-@router.put("/instruments/{int:pk}/policy", response=PolicyOut, summary="A new dated version of the rules")
-def put_policy(request: HttpRequest, pk: int, body: NewPolicy) -> dict[str, Any]:
+@router.get("/instruments/{int:pk}/outages", response=OutagePage, summary="Outages, the latest first")
+def list_outages(request: HttpRequest, pk: int, part: Query[Page]) -> dict[str, Any]:
     instrument = get_managed_instrument(access(request), pk)
-    saved = policies.save_policy(
-        instrument=instrument, document=body.policy, by=person(request), valid_from=body.valid_from
+    return page_of(outages_of(instrument).select_related("instrument"), part, outage_out)
+
+
+@router.patch("/instruments/{int:pk}/outages/{int:outage}", response=OutageOut, summary="Another time or reason")
+def change_outage(request: HttpRequest, pk: int, outage: int, body: OutageChange) -> dict[str, Any]:
+    found = get_outage(get_managed_instrument(access(request), pk), outage)
+    changed = outages.change_outage(
+        outage=found,
+        by=person(request),
+        start=body.start,
+        end=body.end,
+        reason=body.reason,
+        displace=body.displace,
+        expected=body.hits,
+        sequence=body.sequence,
     )
-    return policy_out(saved)
+    return outage_out(changed)
+
+
+@router.post("/instruments/{int:pk}/outages/{int:outage}/end", response=OutageOut, summary="In service again from now")
+def end_outage(request: HttpRequest, pk: int, outage: int) -> dict[str, Any]:
+    found = get_outage(get_managed_instrument(access(request), pk), outage)
+    return outage_out(outages.end_outage(outage=found, by=person(request)))
+
+
+@router.delete("/instruments/{int:pk}/outages/{int:outage}", response={204: None}, summary="It does not take place")
+def delete_outage(request: HttpRequest, pk: int, outage: int) -> Status[None]:
+    found = get_outage(get_managed_instrument(access(request), pk), outage)
+    outages.delete_outage(outage=found, by=person(request))
+    return Status(204, None)

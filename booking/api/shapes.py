@@ -9,6 +9,7 @@ from backend.core.http import refusal_out
 from booking.actions.requesting import quote_out
 from booking.models import Booking, Policy, Usage
 from booking.queries.assess import Assessment
+from instruments.models import Outage
 
 
 def named(row: Any) -> dict[str, Any]:
@@ -35,18 +36,29 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "mode": booking.mode,
         "organisation": named(booking.organisation),
         "user": named(booking.user),
+        "made_by": named(booking.made_by),
         "project": named(booking.project) if booking.project else None,
         "purpose": booking.purpose,
         "notes": booking.notes,
         "samples": booking.samples,
         "quote": booking.quote,
         "approval_roles": booking.approval_roles,
+        "approvals": [
+            {
+                "role": each.role,
+                "decision": each.decision,
+                "by": each.by.name if each.by else None,
+                "at": local(each.at, booking),
+            }
+            for each in booking.approvals.all()
+        ],
         "hold_expires_at": local(booking.hold_expires_at, booking) if booking.hold_expires_at else None,
         "reason": booking.reason,
     }
 
 
 def usage_out(usage: Usage) -> dict[str, Any]:
+    newer = getattr(usage, "corrected_by", None)
     return {
         "id": usage.pk,
         "uid": str(usage.uid),
@@ -62,6 +74,22 @@ def usage_out(usage: Usage) -> dict[str, Any]:
         "parameters": usage.parameters,
         "comment": usage.comment,
         "verified_at": local(usage.verified_at, usage) if usage.verified_at else None,
+        "corrects": usage.corrects_id,
+        "corrected_by": newer.pk if newer else None,
+        "reason": usage.reason,
+    }
+
+
+def outage_out(outage: Outage) -> dict[str, Any]:
+    zone = outage.instrument.zone
+    return {
+        "id": outage.pk,
+        "uid": str(outage.uid),
+        "sequence": outage.sequence,
+        "instrument": outage.instrument_id,
+        "start": outage.start.astimezone(zone).isoformat(),
+        "end": outage.end.astimezone(zone).isoformat(),
+        "reason": outage.reason,
     }
 
 

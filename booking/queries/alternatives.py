@@ -10,6 +10,7 @@ from typing import Any
 from backend.core.periods import Period
 from booking.queries.assess import Assessment, Wish, assess, hours_of, special_days_of
 from instruments.models import Occupancy
+from instruments.queries.calendar import days_around
 from instruments.rules import Taken, bookable_stretches, open_periods
 
 REACH = timedelta(days=14)
@@ -74,6 +75,7 @@ def _stretches(wish: Wish, start: datetime, end: datetime) -> list[Period]:
         start=start,
         end=end,
         open_on_holidays=instrument.open_on_holidays,
+        public=days_around(start, end),
     )
     rows = Occupancy.objects.filter(instrument=instrument).overlapping(start, end)
     return bookable_stretches(

@@ -21,7 +21,7 @@ from backend.accounts.models import Group, Organisation, OrganisationStatus, Pro
 from backend.accounts.queries import audience_of
 from backend.core.errors import Refusal, invalid
 from backend.core.periods import Period, to_utc
-from booking.models import Booking, Policy, Status
+from booking.models import LONGEST, Booking, Policy, Status
 from booking.rules.decide import decide
 from booking.rules.facts import needs
 from booking.rules.layers import merge_layers
@@ -32,9 +32,9 @@ from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
 from instruments.pricing.names import fact_names
 from instruments.pricing.reading import parse_price_list
+from instruments.queries.calendar import days_around, policy_days
 from instruments.rules import Hours, Special, Taken, first_free_unit, open_periods
 
-LONGEST = timedelta(days=92)
 FURTHEST = timedelta(days=3 * 365)
 
 
@@ -189,12 +189,16 @@ def facts_of(wish: Wish, audience: str) -> dict[str, dict[str, Any]]:
 
 
 def layers_of(instrument: Instrument, now: datetime) -> list[dict[str, Any]]:
-    """The document in force of each layer, from the network's to the instrument's; one query."""
+    """The document in force of each layer, from the network's to the instrument's; one query.
+
+    Public holidays come first where there are rules at all: they count working days and name holidays.
+    """
     newest: dict[int, dict[str, Any]] = {}
     today = now.astimezone(instrument.zone).date()
     for layer, document in Policy.objects.for_instrument(instrument, today).values_list("layer", "document"):
         newest.setdefault(layer, document)
-    return [newest[layer] for layer in sorted(newest)]
+    found = [newest[layer] for layer in sorted(newest)]
+    return [policy_days(today - timedelta(days=366), today + timedelta(days=732)), *found] if found else []
 
 
 def _other_bookings(rules: Rules, request: Mapping[str, Any], act: str, now: datetime) -> list[dict[str, Any]]:
@@ -280,6 +284,7 @@ def _closed(wish: Wish) -> Iterable[Refusal]:
         start=asked.start - timedelta(days=1),
         end=asked.end + timedelta(days=14),
         open_on_holidays=instrument.open_on_holidays,
+        public=days_around(asked.start, asked.end + timedelta(days=14)),
     )
     if any(period.contains(asked) for period in open_):
         return

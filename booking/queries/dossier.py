@@ -12,10 +12,10 @@ from backend.accounts.models import Agreement
 from backend.accounts.queries import Access
 from booking.models import OCCUPYING, Approval, Booking, Usage
 from booking.queries.lists import neighbours, track_record
-from booking.queries.scope import managed_bookings
+from booking.queries.scope import managed_bookings, manages
 from instruments.models import Condition
 from invoices.models import Charge, ChargeLine
-from invoices.queries import standing_lines, with_lines
+from invoices.queries.charges import standing_lines, with_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,14 @@ class Dossier:
 
 
 def dossier_of(access: Access, booking: Booking, now: datetime) -> Dossier:
-    """Four queries."""
+    """Five queries."""
     instrument = booking.instrument
     day = booking.start.astimezone(instrument.zone).date()
     agreements = Agreement.objects.in_force(day).filter(
         institution=instrument.institution_id, customer=booking.organisation_id
     )
-    near = list(neighbours(booking))
+    # Who else is there concerns those who run the instrument, not another role that must agree.
+    near = list(neighbours(booking)) if manages(access, instrument) else []
     return Dossier(
         agreement=agreements.order_by("-valid_from").first(),
         record=track_record(booking),

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
+from backend.core.db import among
 from booking.models import Policy
 from instruments.models import Instrument
 
@@ -22,8 +23,8 @@ def first_starts(pks: Sequence[int], now: datetime) -> Mapping[int, tuple[dateti
 
     Only rules without conditions count, so the answer is a good proposal; booking asks the whole policy.
     """
-    places = list(Instrument.objects.filter(pk__in=pks).values_list("pk", "institution_id", "group_id"))
-    wanted = Q(layer=1) | Q(organisation__in={p[1] for p in places}) | Q(instrument__in=pks)
+    places = list(Instrument.objects.filter(pk__in=among(pks)).values_list("pk", "institution_id", "group_id"))
+    wanted = Q(layer=1) | Q(organisation__in={p[1] for p in places}) | Q(instrument__in=among(pks))
     wanted |= Q(group__in={p[2] for p in places if p[2]})
     newest: dict[tuple[int, int | None], list[tuple[str, timedelta, int]]] = {}
     rows = Policy.objects.filter(wanted, valid_from__lte=timezone.localdate(now)).order_by("valid_from", "version")
@@ -31,15 +32,26 @@ def first_starts(pks: Sequence[int], now: datetime) -> Mapping[int, tuple[dateti
         (row.layer, row.instrument_id or row.group_id or row.organisation_id, row.document) for row in rows
     ):
         newest[(layer, owner)] = [_plain(rule) for rule in document.get("rules", []) if isinstance(rule, dict)]
+    known: dict[tuple[int | None, ...], tuple[datetime, int]] = {}
     out = {}
     for pk, institution, group in places:
-        rules: dict[str, tuple[timedelta, int]] = {}
-        for key in ((1, None), (2, institution), (3, group), (4, pk)):
-            for position, (name, lead, step) in enumerate(newest.get(key, [])):
-                rules[name or f"{key}{position}"] = (lead, step)
-        lead = max((lead for lead, _ in rules.values()), default=timedelta())
-        out[pk] = (now + lead, max((step for _, step in rules.values()), default=0))
+        # Most instruments have no rules of their own: what holds for one holds for all of its place.
+        place = (institution, group, pk if (4, pk) in newest else None)
+        if place not in known:
+            layers = [newest.get(key, []) for key in ((1, None), (2, institution), (3, group), (4, pk))]
+            known[place] = _first_start(layers, now)
+        out[pk] = known[place]
     return out
+
+
+def _first_start(layers: Sequence[Sequence[tuple[str, timedelta, int]]], now: datetime) -> tuple[datetime, int]:
+    """A rule of a narrower layer replaces the one of the same id."""
+    rules: dict[str, tuple[timedelta, int]] = {}
+    for layer, plain in enumerate(layers):
+        for position, (name, lead, step) in enumerate(plain):
+            rules[name or f"{layer} {position}"] = (lead, step)
+    lead = max((lead for lead, _ in rules.values()), default=timedelta())
+    return now + lead, max((step for _, step in rules.values()), default=0)
 
 
 def _plain(rule: Mapping[str, Any]) -> tuple[str, timedelta, int]:

@@ -12,7 +12,14 @@ from django.utils import timezone
 from backend.accounts.queries import Access
 from backend.audit.models import Entry
 from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
-from booking.queries.scope import managed_bookings, managed_usage, own_bookings, visible_bookings, visible_usage
+from booking.queries.scope import (
+    managed_bookings,
+    managed_usage,
+    own_bookings,
+    to_decide,
+    visible_bookings,
+    visible_usage,
+)
 
 
 def filtered_bookings(
@@ -36,7 +43,8 @@ def filtered_bookings(
         rows = rows.filter(instrument=instrument)
     if organisation:
         rows = rows.filter(organisation=organisation)
-    return with_names(rows).order_by("-start", "-id")
+    told = with_names(rows).select_related("made_by").prefetch_related("approvals__by")
+    return told.order_by("-start", "-id")
 
 
 def with_names(rows: QuerySet[Booking]) -> QuerySet[Booking]:
@@ -55,8 +63,8 @@ def past(access: Access) -> QuerySet[Booking]:
 
 
 def requests_to_decide(access: Access) -> QuerySet[Booking]:
-    """What waits for the manager, the hold that runs out first on top."""
-    rows = managed_bookings(access).filter(status=Status.REQUESTED)
+    """What waits for one of the person's roles, the hold that runs out first on top."""
+    rows = to_decide(access).filter(status=Status.REQUESTED)
     return with_names(rows).order_by("hold_expires_at", "requested_at")
 
 
@@ -88,8 +96,12 @@ def filtered_usage(
     instrument: int | None = None,
     organisation: int | None = None,
     managed: bool = False,
+    corrected: bool = False,
 ) -> QuerySet[Usage]:
+    """The newest record of each use; ``corrected`` adds those that a correction has replaced."""
     rows = managed_usage(access) if managed else visible_usage(access)
+    if not corrected:
+        rows = rows.filter(corrected_by=None)
     if status:
         rows = rows.filter(state__in=status.split(","))
     if start:
@@ -100,7 +112,8 @@ def filtered_usage(
         rows = rows.filter(instrument=instrument)
     if organisation:
         rows = rows.filter(organisation=organisation)
-    return rows.select_related("instrument__institution", "organisation", "user", "booking").order_by("-start", "-id")
+    related = ("instrument__institution", "organisation", "user", "booking", "corrected_by")
+    return rows.select_related(*related).order_by("-start", "-id")
 
 
 def usage_to_verify(access: Access) -> QuerySet[Usage]:

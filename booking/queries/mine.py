@@ -16,9 +16,9 @@ from backend.accounts.models import Role
 from backend.accounts.queries import Access
 from booking.models import Booking, Status, Usage
 from booking.queries import lists
+from booking.queries.owed import BOOKING, Owed, owed_by_source
 from booking.queries.scope import own_bookings
 from instruments.models import Instrument
-from invoices.models import Charge
 
 # Beyond these, arithmetic with dates fails.
 YEARS = range(1970, 2200)
@@ -115,10 +115,10 @@ def _clock(booking: Booking) -> str:
     return f"{start:%H:%M}–{end:%H:%M}" if same else ""
 
 
-def charges_of(bookings: Sequence[Booking]) -> dict[UUID, Charge]:
-    """One query."""
-    found = Charge.objects.filter(source="booking", source_uid__in=[row.uid for row in bookings])
-    return {charge.source_uid: charge for charge in found}
+def charges_of(bookings: Sequence[Booking]) -> dict[UUID, Owed]:
+    """What each came to, corrections included; two queries."""
+    found = owed_by_source([(BOOKING, row.uid) for row in bookings])
+    return {uid: owed for (_, uid), owed in found.items()}
 
 
 def instruments_used(access: Access) -> list[Instrument]:

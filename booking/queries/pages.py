@@ -102,7 +102,7 @@ def prices(terms: Terms, labels: Mapping[str, str]) -> Prices | None:
     mine = labels.get(terms.audience, terms.audience)
     # The column names several audiences in one cell; “everyone” names none of them.
     named = set(labels.values()) | {terms.audience}
-    concerns = [row for row in rows if mine in row.audience.split(", ") or not named & set(row.audience.split(", "))]
+    concerns = [row for row in rows if mine in row.audiences or not named & set(row.audiences)]
     return Prices(
         currency=terms.price_list.currency,
         mine=concerns,

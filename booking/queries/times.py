@@ -20,7 +20,8 @@ from booking.rules.kinds.slots import Slots
 from booking.rules.model import Policy as Rules
 from booking.rules.situation import Situation, read_subject
 from instruments.models import Instrument, Occupancy
-from instruments.rules import Taken, bookable_stretches, open_periods, public_days
+from instruments.queries.calendar import days_around, days_of
+from instruments.rules import Taken, bookable_stretches, open_periods
 
 DAYS = 14
 STEP = 30
@@ -66,6 +67,7 @@ def read_times(instrument: Instrument, start: datetime, end: datetime) -> Times:
         start=start,
         end=end,
         open_on_holidays=instrument.open_on_holidays,
+        public=days_around(start, end),
     )
     rows = Occupancy.objects.filter(instrument=instrument).overlapping(start - margin, end + margin)
     return Times(instrument, start, end, open_, [Taken(*row) for row in rows.values_list("unit", "start", "end")])
@@ -241,7 +243,7 @@ def _starts(stretch: Period, day: Period, length: timedelta, grid: Grid, times: 
 
 def unknown_years(first: date, last: date) -> list[int]:
     """Years of which the public holidays are not announced yet."""
-    return sorted(public_days(first.year, last.year).unknown)
+    return sorted(days_of(first, last).unknown)
 
 
 def unknown_years_ahead(judge: Judge, today: date, day: date) -> list[int]:

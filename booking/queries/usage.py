@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.queries import audience_of
 from backend.core.errors import Refused
-from backend.core.periods import Period, hours
-from booking.models import Booking, Usage
+from booking.models import Usage
 from booking.queries.assess import Wish, price_record, quote_of, unknown_parameters, wish_of
+from booking.queries.differences import facts_of, from_quote, items_of, quoted_items
 from instruments.models import Mode, PriceList
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
@@ -55,8 +53,14 @@ def final_price(usage: Usage) -> FinalPrice:
         raise Refused(*priced.refusals)
     lines = tuple(line for line in priced.lines if line.account == "invoice")
     title = f"{kept.document.get('name') or _('Price list')} v{kept.version}"
-    differences = [] if usage.booking is None else list(_differences(usage.booking, usage, lines))
-    return FinalPrice(kept.currency, lines, priced.total(), title, differences)
+    return FinalPrice(kept.currency, lines, priced.total(), title, _differences(usage, lines))
+
+
+def _differences(usage: Usage, lines: tuple[ChargeLine, ...]) -> list[str]:
+    booking = usage.booking
+    if booking is None:
+        return []
+    return from_quote(facts_of(booking), facts_of(usage), quoted_items(booking.quote), items_of(lines))
 
 
 def _basis(usage: Usage) -> tuple[Wish, str, PriceList | None]:
@@ -89,44 +93,3 @@ def _basis(usage: Usage) -> tuple[Wish, str, PriceList | None]:
     )
     day = usage.start.astimezone(usage.instrument.zone).date()
     return wish, audience_of(usage.organisation, usage.instrument.institution_id, day), None
-
-
-def _differences(booking: Booking, usage: Usage, lines: Iterable[ChargeLine]) -> Iterable[str]:
-    """Why the charge is not the quote: the facts that changed, then each line that changed."""
-    assert usage.end is not None
-    booked, used = hours([Period(booking.start, booking.end)]), hours([Period(usage.start, usage.end)])
-    quoted = {line["code"]: line for line in booking.quote.get("lines", [])}
-    final = _sums(lines)
-    changed = {
-        code
-        for code in {*quoted, *final}
-        if Decimal(quoted.get(code, {}).get("amount", "0")) != final.get(code, (Decimal(0), ""))[0]
-    }
-    if not changed:
-        return
-    if booked != used:
-        yield _("Used %(used)s h instead of the booked %(booked)s h.") % {
-            "used": _number(used),
-            "booked": _number(booked),
-        }
-    if usage.samples != booking.samples:
-        yield _("%(used)s samples instead of %(booked)s.") % {
-            "used": usage.samples or 0,
-            "booked": booking.samples or 0,
-        }
-    for code in [*quoted, *(c for c in final if c not in quoted)]:
-        if code in changed:
-            was = Decimal(quoted.get(code, {}).get("amount", "0.00"))
-            now, name = final.get(code, (Decimal("0.00"), quoted.get(code, {}).get("description", code)))
-            yield _("%(item)s: %(now)s instead of %(was)s.") % {"item": name, "now": now, "was": was}
-
-
-def _sums(lines: Iterable[ChargeLine]) -> dict[str, tuple[Decimal, str]]:
-    out: dict[str, tuple[Decimal, str]] = {}
-    for line in lines:
-        out[line.code] = (out.get(line.code, (Decimal(0), ""))[0] + line.amount, line.name)
-    return out
-
-
-def _number(value: Any) -> str:
-    return f"{float(value):.2f}".rstrip("0").rstrip(".")

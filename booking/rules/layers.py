@@ -8,8 +8,8 @@ start of the week are the last that any layer gives.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
@@ -55,6 +55,8 @@ def merge_layers(documents: Sequence[Mapping[str, object]], *, tz: str = "UTC") 
     windows = _read_windows(layers.windows, calendar)
     scope = Scope(calendar, windows, read_bookings_test)
     found = [read_rule(node, scope, number, place) for number, (place, node) in enumerate(layers.rules.values(), 1)]
+    if len(documents) > 1:
+        found = _apart(found, layers.rules)
     rules = tuple(rule for rule in found if rule is not None)
     _refuse_same_ids(rules, problems)
     if problems:
@@ -84,6 +86,17 @@ def _add_layer(layers: _Layers, place: int, document: Node) -> None:
 def _identity_of(node: Node) -> str:
     identity = node.value.get("id") if isinstance(node.value, Mapping) else None
     return identity.strip() if isinstance(identity, str) else ""
+
+
+def _apart(rules: Sequence[Rule | None], keys: Collection[str]) -> list[Rule | None]:
+    """The id that a nameless rule gets by its place must not be one that another layer gives."""
+    given = {key for key in keys if key.startswith("id ")}
+    return [
+        replace(rule, id=f"{rule.id} ({rule.layer})")
+        if rule and key not in given and f"id {rule.id}" in given
+        else rule
+        for key, rule in zip(keys, rules, strict=True)
+    ]
 
 
 def _refuse_same_ids(rules: Sequence[Rule], problems: list[Refusal]) -> None:

@@ -22,6 +22,9 @@ from .model import DEFAULT_ACTS, Case, Parameters, Policy, Rule
 from .situation import Situation, Subject
 from .values import as_instant
 
+# The code of a requirement that says for whom the instrument is there.
+NOT_FOR_YOU = "not_for_you"
+
 
 def describe(policy: Policy, *, audience: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
     """``(rule id, sentence)`` in the active language, in the order of the rules.
@@ -59,6 +62,8 @@ def _case(case: Case, rule: Rule, *, first: bool) -> str:
     whose = _who_needs_approval(case)
     if whose:
         text = whose + _silence(case)
+    elif _who_may_book(case):
+        text = _who_may_book(case)
     elif case.free or case.parameters.is_empty:
         text = _("no limit.") + _outcome(case)
     elif _names_cancelling(case, rule):
@@ -84,6 +89,17 @@ def _who_needs_approval(case: Case) -> str:
     if test.key == "approved_in_advance" and test.one_of == (True,):
         return _("every booking needs %(role)s’s approval.") % role
     return ""
+
+
+def _who_may_book(case: Case) -> str:
+    """The requirement that only says for whom the instrument is there."""
+    value, outcome = case.parameters, case.outcome
+    if case.free or not isinstance(value, Require) or outcome.code != NOT_FOR_YOU or len(value.that.tests) != 1:
+        return ""
+    (test,) = value.that.tests
+    if not isinstance(test, FieldTest) or test.key != "audience" or not test.one_of:
+        return ""
+    return _("only %(whom)s may book.") % {"whom": words.both(words.value(test.key, each) for each in test.one_of)}
 
 
 def _names_cancelling(case: Case, rule: Rule) -> bool:

@@ -266,7 +266,12 @@ def violation(name: str) -> str:
 
 
 def role(name: str) -> str:
-    names = {"manager": _("the instrument manager"), "supervisor": _("the supervisor")}
+    names = {
+        "manager": _("the instrument manager"),
+        "finance": _("the finance office"),
+        "admin": _("an administrator of the institution"),
+        "supervisor": _("the supervisor"),
+    }
     return names.get(name, name)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from backend.accounts.auth import access, page, person
+from backend.accounts.queries import Access
 from backend.core.periods import to_utc
 from booking.actions.changing import cancel_booking, reschedule_booking, withdraw_booking
 from booking.actions.deciding import approve_booking, reject_booking
@@ -25,6 +26,8 @@ from booking.queries import lists, scope
 from booking.queries.cancellation import cancellation
 from booking.queries.dossier import Ending, ending_of
 from booking.views import show
+from booking.views.lifecycle import deadlines, lab_steps
+from booking.views.talk import talk_of
 from booking.views.when import moved, when
 from instruments.models import Mode
 from invoices.models import ChargeState
@@ -34,11 +37,15 @@ from invoices.models import ChargeState
 @page
 def booking(request: HttpRequest, pk: int) -> HttpResponse:
     mine = access(request)
-    found = scope.get_booking(mine, pk)
+    found = scope.get_visible_booking(mine, pk)
     now = timezone.now()
     customer, lab = scope.is_customer(mine, found), scope.manages(mine, found.instrument)
-    can = steps(found, now, customer=customer, lab=lab)
+    can = steps(found, now, customer=customer, lab=lab) if customer or lab else set()
+    if lab and not customer:
+        can |= lab_steps(found, now)
     ending = ending_of(found)
+    if found.status == Status.REQUESTED and _awaits(mine, found, ending):
+        can |= {"decide"}
     history = lists.history(found)
     context = {
         "booking": found,
@@ -52,14 +59,18 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "mode": Mode(found.mode).label,
         "roles": show.roles_words(found.approval_roles),
         "open_roles": show.roles_words(_open_roles(found, ending)),
+        "agreements": show.agreements(found, ending),
         "lines": show.lines(found.quote),
         "quote": found.quote,
         "ending": ending,
         "fee": cancellation(found, now=now) if "cancel" in can and customer else None,
         "final_lines": show.ledger_lines(ending) if _is_final(ending) else [],
+        **show.quote_and_charge(found, ending),
         "story": show.story(history, found.instrument.zone, confirmed_at_once=_at_once(history)),
         "templates": show.reasons_to_reject() if "decide" in can else [],
         "finish": finish_form(found, ending, now) if "finish" in can else None,
+        "talk": talk_of(mine, found) if customer or lab else None,
+        **deadlines(found, now, customer=customer),
     }
     return render(request, "booking/booking.html", context)
 
@@ -67,7 +78,7 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
 def steps(found: Booking, now: datetime, *, customer: bool, lab: bool) -> set[str]:
     """What this reader can do with the booking now."""
     status = found.status
-    waiting = {"move"} | ({"withdraw"} if customer else set()) | ({"decide"} if lab else set())
+    waiting = {"move"} | ({"withdraw"} if customer else set())
     confirmed = {"move": now < found.start, "cancel": now < found.end, "start": found.start - EARLY <= now < found.end}
     # Without check-in, the lab logs what it operated; who works alone logs it themselves.
     confirmed["finish"] = now >= found.start and (lab or found.mode == Mode.SELF)
@@ -92,6 +103,13 @@ def finish_form(found: Booking, ending: Ending, now: datetime) -> FinishForm:
         "samples": found.samples,
     }
     return FinishForm(initial=initial, zone=zone, begun=found.status == Status.IN_USE)
+
+
+def _awaits(mine: Access, found: Booking, ending: Ending) -> bool:
+    """Whether one of the person's roles must still agree; nobody decides about their own request."""
+    if mine.user_id in (found.user_id, found.made_by_id):
+        return False
+    return bool(set(_open_roles(found, ending)) & set(scope.deciding_roles(mine, found)))
 
 
 def _open_roles(found: Booking, ending: Ending) -> list[str]:
@@ -139,7 +157,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @page
 def approve(request: HttpRequest, pk: int) -> HttpResponse:
-    found = scope.get_managed_booking(access(request), pk)
+    found = scope.get_booking_to_decide(access(request), pk)
     data = checked(ReasonForm(request.POST))
     done = approve_booking(booking=found, by=person(request), reason=data["reason"], version=data["version"])
     waits = done.status == Status.REQUESTED
@@ -149,7 +167,7 @@ def approve(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @page
 def reject(request: HttpRequest, pk: int) -> HttpResponse:
-    found = scope.get_managed_booking(access(request), pk)
+    found = scope.get_booking_to_decide(access(request), pk)
     data = checked(ReasonForm(request.POST))
     reject_booking(booking=found, by=person(request), reason=data["reason"], version=data["version"])
     return _there(request, found, _("Rejected. The customer has been told why."))
@@ -167,7 +185,8 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @page
 def finish(request: HttpRequest, pk: int) -> HttpResponse:
-    found = scope.get_booking(access(request), pk)
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
     begun = found.status == Status.IN_USE
     data = checked(FinishForm(request.POST, zone=found.instrument.zone, begun=begun))
     finish_booking(
@@ -178,6 +197,7 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
         samples=data["samples"],
         comment=data["comment"],
         version=data["version"],
+        by_lab=scope.acts_for_lab(mine, found),
     )
     text = _("The use has been logged. The lab verifies it next.")
     if request.POST.get("back") == "usage":
@@ -232,6 +252,6 @@ def check_move(request: HttpRequest, pk: int) -> HttpResponse:
 @page
 def calendar_file(request: HttpRequest, pk: int) -> HttpResponse:
     """The one event, to add to a calendar by hand."""
-    found = scope.get_booking(access(request), pk)
+    found = scope.get_visible_booking(access(request), pk)
     headers = {"Content-Disposition": f'attachment; filename="booking-{found.pk}.ics"', "Cache-Control": "private"}
     return HttpResponse(render_booking(found), content_type="text/calendar; charset=utf-8", headers=headers)

@@ -21,19 +21,20 @@ from booking.forms import ReasonForm, checked
 from booking.models import Booking, Status
 from booking.queries import events as calendar
 from booking.queries import lists, scope
-from booking.queries.dossier import dossier_of
+from booking.queries.conversation import with_talk
+from booking.queries.dossier import dossier_of, ending_of
 from booking.views import show
 from instruments.models import Mode
-from instruments.queries.rights import managed_instruments, manages_any
+from instruments.queries.rights import managed_instruments
 
 MOST_REQUESTS = 100
 MOST_ROWS = 60
 
 
 def _lab(request: HttpRequest) -> Access:
-    """Managers and administrators of institutions; for others there is no such page."""
+    """Who manages instruments, and who is asked to agree in another role; for others there is no such page."""
     me = access(request)
-    if not manages_any(me):
+    if not scope.decides_any(me):
         raise NotFound
     return me
 
@@ -54,7 +55,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 def _requests(me: Access, chosen: int | None, *, place: int = 0) -> dict[str, Any]:
     """The list and the chosen request, or the one that now stands at ``place``; eight queries at most."""
-    rows = list(lists.requests_to_decide(me)[:MOST_REQUESTS])
+    rows = list(with_talk(lists.requests_to_decide(me))[:MOST_REQUESTS])
     found = next((number for number, row in enumerate(rows) if row.pk == chosen), min(place, len(rows) - 1))
     if not rows:
         return {"requests": [], "booking": None}
@@ -71,6 +72,8 @@ def _requests(me: Access, chosen: int | None, *, place: int = 0) -> dict[str, An
         "quote": booking.quote,
         "mode": Mode(booking.mode).label,
         "roles": show.roles_words(booking.approval_roles),
+        "zone": booking.instrument.timezone,
+        "agreements": show.agreements(booking, ending_of(booking)) if len(booking.approval_roles) > 1 else [],
         "templates": show.reasons_to_reject(),
         "at_desk": True,
         "soon": {
@@ -84,7 +87,7 @@ def _requests(me: Access, chosen: int | None, *, place: int = 0) -> dict[str, An
 def decide(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     """Approve or reject; the next request takes the decided one's place."""
     me = _lab(request)
-    found = scope.get_managed_booking(me, pk)
+    found = scope.get_booking_to_decide(me, pk)
     place = _place(me, found)
     data = checked(ReasonForm(request.POST))
     if what == "approve":

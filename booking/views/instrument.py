@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,12 +18,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from backend.accounts.auth import access, person
 from backend.accounts.models import Project
+from backend.accounts.queries import Access
 from backend.core.errors import Forbidden
 from booking.actions.requesting import request_booking
 from booking.forms import BookingForm, WishForm, checked, wall_time
 from booking.models import Status
+from booking.queries import behalf, pages, scope
 from booking.queries import events as calendar
-from booking.queries import pages, scope
 from booking.views import show
 from booking.views.when import choose, reader_of, when, wished
 from instruments.models import Instrument, Mode
@@ -88,7 +90,7 @@ def _panel(request: HttpRequest, terms: pages.Terms) -> dict[str, Any]:
     chosen["mode"] = mode
     arguments = _form_arguments(request, terms.instrument, terms.reader)
     form = BookingForm(initial=chosen, **arguments)
-    answer = wished(WishForm(chosen, **arguments), terms.instrument, terms.reader, terms.now)
+    answer = wished(WishForm(chosen, **arguments), terms.instrument, terms.reader, terms.now, access(request))
     return context | {"form": form, "mode": mode, "answer": answer, "by_sample": terms.by_sample}
 
 
@@ -120,7 +122,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_visible_instrument(access(request), pk)
     reader = reader_of(request)
     form = WishForm(request.POST, **_form_arguments(request, found, reader))
-    answer = wished(form, found, reader, timezone.now())
+    answer = wished(form, found, reader, timezone.now(), access(request))
     return render(
         request, "booking/_answer.html", {"instrument": found, "reader": reader, "answer": answer, "oob": True}
     )
@@ -138,7 +140,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
     data = checked(BookingForm(request.POST, **_form_arguments(request, found, reader)))
     booking = request_booking(
         by=person(request),
-        user=person(request),
+        user=data["user"] or person(request),
         organisation=data["organisation"],
         instrument=found,
         start=data["start"],
@@ -149,7 +151,11 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
         samples=data["samples"],
         project=data["project"],
     )
-    if booking.status == Status.REQUESTED:
+    if data["user"]:
+        text = _("Booked for %(person)s, who has been told.") % {"person": booking.user}
+        asked = _("Requested for %(person)s, who has been told.") % {"person": booking.user}
+        messages.success(request, asked if booking.status == Status.REQUESTED else text)
+    elif booking.status == Status.REQUESTED:
         messages.success(request, _("Your request has been sent. The time is held for you meanwhile."))
     else:
         messages.success(request, _("Booked. The time is yours."))
@@ -176,4 +182,13 @@ def _form_arguments(request: HttpRequest, found: Instrument, reader: pages.Reade
         "organisations": organisations,
         "projects": list(projects),
         "language": get_language() or "",
+        **_others(access(request), found),
     }
+
+
+def _others(mine: Access, found: Instrument) -> dict[str, Any]:
+    """For whom else the person may book; no query for who may for nobody."""
+    if not behalf.may_book_for_others(mine, found):
+        return {}
+    parties = [*behalf.colleagues(mine), *behalf.known_customers(mine, found)]
+    return {"parties": parties, "by_email": partial(behalf.parties_by_email, mine, found)}

@@ -19,6 +19,7 @@ from backend.core.errors import Refusal
 from booking.forms import WALL
 from booking.models import Booking, Status
 from booking.queries.dossier import Ending
+from booking.queries.owed import compared, owed_for_booking
 from instruments.models import Mode
 from instruments.pricing.published import PublishedRow
 from instruments.pricing.units import unit_label
@@ -54,6 +55,12 @@ def role_word(role: str) -> str:
 
 def roles_words(roles: Iterable[str]) -> str:
     return _(", ").join(role_word(role) for role in roles)
+
+
+def agreements(booking: Booking, ending: Ending) -> list[dict[str, Any]]:
+    """Each role that the booking asks for, with what it said so far."""
+    said = {approval.role: approval for approval in ending.approvals}
+    return [{"role": role_word(role), "approval": said.get(role)} for role in booking.approval_roles]
 
 
 def lines(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -97,6 +104,12 @@ def ledger_lines(ending: Ending) -> list[dict[str, Any]]:
             ]
         }
     )
+
+
+def quote_and_charge(booking: Booking, ending: Ending) -> dict[str, Any]:
+    """For `_quote_and_charge.html`; nothing before the charge is final."""
+    owed = owed_for_booking(booking) if ending.charge is not None and ending.usage is not None else None
+    return {"owed": owed, "compared": compared(booking, owed)}
 
 
 def _quantity(line: Mapping[str, Any]) -> str:
@@ -198,6 +211,8 @@ def acts() -> dict[str, tuple[str, str]]:
         "booking.finish": (_("Use logged"), "good"),
         "booking.no_show": (_("Nobody came"), "bad"),
         "usage.verify": (_("Use verified"), "good"),
+        "usage.amend": (_("Record changed before verification"), "busy"),
+        "usage.correct": (_("Use corrected"), "wait"),
         "usage.record": (_("Use logged"), "good"),
     }
 
@@ -216,8 +231,17 @@ def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_
         text, tone = words.get(row["action"], (row["action"], "off"))
         if row["action"] == "booking.request" and confirmed_at_once:
             text, tone = _("Booked"), "good"
+        if row["action"] == "booking.finish" and row["before"].get("status") == Status.NO_SHOW:
+            text = _("Used after all: the no-show is taken back")
+        more = [_times(after, zone, "used_from", "used_to"), _fee(after), detail]
+        detail = " · ".join(each for each in more if each)
         out.append({"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": detail, "tone": tone})
     return out
+
+
+def _fee(after: Mapping[str, Any]) -> str:
+    fee = str(after.get("fee") or "0.00")
+    return "" if fee == "0.00" else _("fee %(fee)s") % {"fee": fee}
 
 
 def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> str:

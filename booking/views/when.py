@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.auth import access, current_organisation
+from backend.accounts.queries import Access
 from booking.actions.requesting import hold_until, quote_out
 from booking.forms import TimesForm, WishForm
 from booking.models import Booking
@@ -19,6 +20,7 @@ from booking.queries import pages
 from booking.queries import times as free
 from booking.queries.alternatives import alternatives
 from booking.queries.assess import Assessment, Wish, assess, wish_of
+from booking.queries.behalf import as_asked
 from booking.views import show
 from instruments.models import Instrument
 
@@ -78,7 +80,7 @@ def _length(chosen: dict[str, Any], grid: free.Grid) -> int:
     return minutes if 0 < minutes <= 92 * 24 * 60 else grid.usual
 
 
-def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetime) -> dict[str, Any]:
+def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetime, mine: Access) -> dict[str, Any]:
     """For `_answer.html`: what is missing or wrong, or the whole assessment with its price."""
     problem = _unready(form)
     if problem:
@@ -90,11 +92,13 @@ def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetim
         end=data["end"],
         mode=data["mode"],
         organisation=data["organisation"] or reader.organisation,
-        user=reader.user,
+        user=data["user"] or reader.user,
         samples=data["samples"],
         project=data["project"],
     )
     assessed = assess(wish, now=now)
+    if data["user"]:
+        assessed = as_asked(mine, wish, assessed)
     others = [] if assessed.bookable else alternatives(wish, now=now)
     return _shown(wish, assessed, form, now, partial(assess, now=now)) | {
         "others": [_other(each, found) for each in others]

@@ -6,8 +6,8 @@ import pytest
 from django.utils import translation
 
 from backend.accounts.models import User
-from backend.outbox.actions import render
 from backend.outbox.models import Message
+from backend.outbox.queries.words import render
 
 KINDS = [
     "booking_requested",
@@ -18,8 +18,14 @@ KINDS = [
     "booking_withdrawn",
     "booking_cancelled",
     "booking_rescheduled",
+    "booking_displaced",
+    "booking_reminder",
+    "booking_no_show",
+    "booking_completed",
+    "booking_time_free",
     "usage_submitted",
     "usage_verified",
+    "usage_corrected",
 ]
 CONTEXT = {
     "instrument": "扫描电镜",
@@ -68,3 +74,30 @@ def test_cancelling_says_what_is_due() -> None:
     assert "A cancellation fee of 80.00 CNY is due." in mail("booking_cancelled", "en", fee="80.00", by_lab=False)[1]
     assert "Nothing is charged." in mail("booking_cancelled", "en", fee="0.00", by_lab=False)[1]
     assert "The lab has cancelled" in mail("booking_cancelled", "en", fee="0.00", by_lab=True)[1]
+
+
+def test_a_no_show_says_what_is_due() -> None:
+    assert "A no-show fee of 150.00 CNY is due." in mail("booking_no_show", "en", fee="150.00")[1]
+    assert "Nothing is charged." in mail("booking_no_show", "en", fee="0.00")[1]
+
+
+def test_a_reminder_says_until_when_to_check_in() -> None:
+    assert "Check in on site until 09:30" in mail("booking_reminder", "en", check_in="09:30")[1]
+    assert "Check in" not in mail("booking_reminder", "en", check_in="")[1]
+
+
+def test_a_logged_use_says_whether_it_takes_a_no_show_back() -> None:
+    used = {"used_from": "2026-12-01 09:00", "used_to": "2026-12-01 11:00"}
+    assert "no longer counted as a no-show" in mail("booking_completed", "en", came=True, **used)[1]
+    assert "Used from 2026-12-01 09:00 to 2026-12-01 11:00." in mail("booking_completed", "en", came=False, **used)[1]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("kind", ["outage_created", "outage_changed", "outage_ended"])
+def test_the_lab_hears_of_an_outage(kind: str, language: str) -> None:
+    subject, body = mail(kind, language, reason="Vacuum <leak>")
+
+    assert "2026-12-01 09:00–12:00" in subject
+    assert "李工" in body
+    assert "Vacuum <leak>" in body
+    assert "300.00" not in body

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from booking.rules.decide import decide
 from booking.rules.layers import parse_policy
-from booking.rules.presets import Answers, apply_presets, read_presets
+from booking.rules.presets import Answers, apply_presets, fits_the_form, misfits, read_presets
+from booking.rules.sentences import describe
 
 EVERYTHING = Answers(30, 240, 30, 28, 24, 12, "external", "internal")
 
@@ -59,3 +61,100 @@ def verdict(request: dict[str, Any], now: str = "2026-12-01T08:00") -> tuple[lis
 )
 def test_presets_hold_at_their_boundaries(request_: dict[str, Any], now: str, expected: Any) -> None:
     assert verdict(request_, now) == expected
+
+
+ONE_BY_ONE = [
+    Answers(shortest=30),
+    Answers(longest=240),
+    Answers(step=30),
+    Answers(horizon_days=28),
+    Answers(lead_hours=24),
+    Answers(cancel_hours=12),
+    Answers(approval="external"),
+    Answers(approval="everybody", approvers=("finance",)),
+    Answers(approval="external", approvers=("manager", "admin")),
+    Answers(self_operation="internal"),
+    Answers(who="internal"),
+    Answers(who="institutions"),
+]
+
+
+@pytest.mark.parametrize("answers", [*ONE_BY_ONE, Answers(lifted=("preset-length", "expert"))])
+def test_every_answer_can_be_edited_later(answers: Answers) -> None:
+    document = apply_presets({"rules": [{"id": "mine", "kind": "length", "max": 90}]}, answers)
+
+    assert fits_the_form(document)
+    assert read_presets(document) == answers
+    assert apply_presets(document, answers) == document
+
+
+@pytest.mark.parametrize("answers", ONE_BY_ONE)
+def test_every_answer_has_a_sentence_in_both_languages(answers: Answers) -> None:
+    policy = parse_policy(apply_presets({}, answers))
+    spoken = {}
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            spoken[language] = [sentence for _id, sentence in describe(policy)]
+
+    assert len(spoken["en"]) == len(spoken["zh-hans"]) == len(policy.rules) > 0
+    assert all(sentence.isascii() or "’" in sentence for sentence in spoken["en"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"part": "Mon-Fri 09:00-17:00"},
+        {"if": {"mode": "self"}},
+        {"id": "preset-horizon", "kind": "deadline", "earliest": "start -1w Thu @12:00"},
+        {"id": "preset-approval", "kind": "require", "that": {"audience": "internal"}, "else": "approve:supervisor"},
+        {"id": "preset-who", "kind": "require", "that": {"audience": ["academic"]}},
+    ],
+)
+def test_what_the_form_cannot_show_is_noticed(change: dict[str, Any]) -> None:
+    rule = (
+        change if "id" in change else {"id": "preset-length", "kind": "length", "topic": "length", "max": 60} | change
+    )
+
+    assert not fits_the_form({"rules": [rule]})
+
+
+@pytest.mark.parametrize(
+    ("answers", "field"),
+    [
+        (Answers(shortest=60, longest=30), "longest"),
+        (Answers(step=30, longest=100), "longest"),
+        (Answers(step=60, shortest=90), "shortest"),
+        (Answers(step=60, longest=30), "longest"),
+        (Answers(horizon_days=1, lead_hours=24), "lead_hours"),
+        (Answers(approval="external", approvers=()), "approvers"),
+        (Answers(longest=60, lifted=("preset-length",)), "lifted"),
+    ],
+)
+def test_answers_that_do_not_fit_together(answers: Answers, field: str) -> None:
+    assert [name for name, _sentence in misfits(answers)] == [field]
+
+
+def test_answers_that_fit_together() -> None:
+    assert misfits(EVERYTHING) == []
+    assert misfits(Answers(step=30, shortest=30, longest=90)) == []
+
+
+def test_who_may_book_is_refused_and_said() -> None:
+    document = apply_presets({}, Answers(who="institutions"))
+    asked = {
+        "person": 1,
+        "start": datetime(2026, 12, 3, 9, tzinfo=UTC),
+        "end": datetime(2026, 12, 3, 10, tzinfo=UTC),
+    }
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+
+    answers = {
+        audience: [
+            entry.code
+            for entry in decide(parse_policy(document), {**asked, "audience": audience}, act="create", now=now).refuse
+        ]
+        for audience in ("internal", "academic", "enterprise")
+    }
+
+    assert answers == {"internal": [], "academic": [], "enterprise": ["not_for_you"]}
+    assert dict(describe(parse_policy(document)))["preset-who"] == "Only internal users and academic users may book."

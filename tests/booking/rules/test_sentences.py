@@ -81,6 +81,7 @@ def test_outcome(outcome: dict[str, Any], expected: str) -> None:
         ({"audience": "internal"}, {"else": "approve", "silence": "consent", "at": "now +2wd"}, "Bookings of other organisations need the instrument manager’s approval. No answer by then means consent: 2 working days after now."),
         ({"audience": "internal"}, {"else": "notice"}, "Needed: audience is internal users. Otherwise a notice is shown."),
         ({"audience": "academic"}, {"else": "approve"}, "Needed: audience is academic users. Otherwise the instrument manager must approve."),
+        ({"any": [{"mode": "self"}, {"samples": 1}]}, {"else": "approve"}, "Needed: mode is self-operated or number of samples is 1. Otherwise the instrument manager must approve."),
     ],
 )  # fmt: skip
 def test_who_needs_approval(that: dict[str, Any], outcome: dict[str, Any], expected: str) -> None:

@@ -1,0 +1,60 @@
+"""What an outage does to bookings, and telling their customers when the time is free after all."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from backend.accounts.models import User
+from backend.core.db import atomic_action
+from booking.actions.requesting import SOURCE
+from booking.actions.transitions import customers, lock_booking, move, note, now_in_minutes, require_status, tell
+from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
+from booking.queries.lists import with_names
+from instruments.models import Instrument
+from invoices.actions.charges import release_charges
+
+
+@atomic_action
+def displace_booking(*, booking: Booking, by: User, reason: str, version: int | None = None) -> Booking:
+    """The booked time cannot take place, through no fault of the customer, who is told and pays nothing."""
+    booking = lock_booking(booking, version=version)
+    require_status(booking, OCCUPYING)
+    return displace_locked(booking, by=by, reason=reason)
+
+
+def displace_locked(booking: Booking, *, by: User, reason: str) -> Booking:
+    """The same within an action that holds the instrument."""
+    before = booking.status
+    _close_running_use(booking)
+    move(booking, Status.DISPLACED, at=timezone.now(), hold_expires_at=None, reason=reason)
+    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+    tell(booking, "booking_displaced", to=customers(booking))
+    note(booking, "booking.displace", by=by, before=before, reason=reason)
+    return booking
+
+
+def _close_running_use(booking: Booking) -> None:
+    """A use that was cut short keeps its times but is not submitted: nobody is charged for it."""
+    for usage in Usage.objects.filter(booking=booking, state=UsageState.RECORDED, end=None):
+        usage.end = max(now_in_minutes(), usage.start + timedelta(minutes=1))
+        usage.save(update_fields=["end"])
+
+
+def tell_of_free_time(
+    *, instrument: Instrument, start: datetime, end: datetime, still: tuple[datetime, datetime] | None
+) -> int:
+    """Tell those whom an outage ``[start, end)`` displaced that their time can be booked again.
+
+    ``still`` is what remains out of service. Only times that lie ahead; returns how many bookings.
+    """
+    displaced = Booking.objects.overlapping(start, end).filter(
+        instrument=instrument, status=Status.DISPLACED, start__gt=timezone.now()
+    )
+    if still is not None:
+        displaced = displaced.exclude(start__lt=still[1], end__gt=still[0])
+    rows = list(with_names(displaced))
+    for booking in rows:
+        tell(booking, "booking_time_free", to=customers(booking))
+    return len(rows)

@@ -1,0 +1,67 @@
+"""The rules of each layer over HTTP: the JSON of docs/policy.md, in dated versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Router
+
+from backend.accounts.auth import access, person, signed_in
+from booking.actions.policies import save_rules
+from booking.api.shapes import policy_out
+from booking.models import Layer
+from booking.queries.holders import get_holder
+from booking.queries.policy import policy_in_force
+from booking.schemas import NewPolicy, PolicyOut
+
+router = Router(auth=signed_in, tags=["rules"])
+
+
+def _read(request: HttpRequest, layer: Layer, pk: int = 0) -> dict[str, Any]:
+    return policy_out(policy_in_force(get_holder(access(request), layer, pk)))
+
+
+def _write(request: HttpRequest, body: NewPolicy, layer: Layer, pk: int = 0) -> dict[str, Any]:
+    holder = get_holder(access(request), layer, pk)
+    return policy_out(save_rules(holder=holder, document=body.policy, by=person(request), valid_from=body.valid_from))
+
+
+@router.get("/instruments/{int:pk}/policy", response=PolicyOut, summary="The instrument's own rules in force")
+def policy(request: HttpRequest, pk: int) -> dict[str, Any]:
+    return _read(request, Layer.INSTRUMENT, pk)
+
+
+@router.put("/instruments/{int:pk}/policy", response=PolicyOut, summary="A new dated version of the rules")
+def put_policy(request: HttpRequest, pk: int, body: NewPolicy) -> dict[str, Any]:
+    return _write(request, body, Layer.INSTRUMENT, pk)
+
+
+@router.get("/instrument-groups/{int:pk}/policy", response=PolicyOut, summary="The group's rules in force")
+def group_policy(request: HttpRequest, pk: int) -> dict[str, Any]:
+    return _read(request, Layer.GROUP, pk)
+
+
+@router.put("/instrument-groups/{int:pk}/policy", response=PolicyOut, summary="A new version for the group")
+def put_group_policy(request: HttpRequest, pk: int, body: NewPolicy) -> dict[str, Any]:
+    return _write(request, body, Layer.GROUP, pk)
+
+
+@router.get("/institutions/{int:pk}/policy", response=PolicyOut, summary="The institution's rules in force")
+def institution_policy(request: HttpRequest, pk: int) -> dict[str, Any]:
+    return _read(request, Layer.INSTITUTION, pk)
+
+
+@router.put("/institutions/{int:pk}/policy", response=PolicyOut, summary="A new version for the institution")
+def put_institution_policy(request: HttpRequest, pk: int, body: NewPolicy) -> dict[str, Any]:
+    return _write(request, body, Layer.INSTITUTION, pk)
+
+
+@router.get("/network/policy", response=PolicyOut, summary="The network's rules in force")
+def network_policy(request: HttpRequest) -> dict[str, Any]:
+    return _read(request, Layer.NETWORK)
+
+
+@router.put("/network/policy", response=PolicyOut, summary="A new version for the whole network")
+def put_network_policy(request: HttpRequest, body: NewPolicy) -> dict[str, Any]:
+    return _write(request, body, Layer.NETWORK)

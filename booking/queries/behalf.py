@@ -1,0 +1,123 @@
+"""For whom somebody may book besides themselves: one rule for the page and the API.
+
+An administrator books for the people of their organisation. Who manages the instrument books for customers: for
+people who have booked at the institution before, whose names the lab knows, and for anybody whose exact e-mail
+address they were given. Nobody can list the people of another organisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+
+from backend.accounts.models import Membership, MembershipQuerySet, Organisation, OrganisationKind, Role, User
+from backend.accounts.queries import Access
+from backend.core.errors import Invalid, invalid
+from booking.models import Booking
+from booking.queries.assess import Assessment, Wish
+from booking.queries.scope import manages, roles_held
+from instruments.models import Instrument
+
+# More are found by their e-mail address.
+MOST_NAMED = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A person who will use the time, and the organisation that pays for it."""
+
+    user: User
+    organisation: Organisation
+
+    @property
+    def key(self) -> str:
+        return f"{self.organisation.pk}-{self.user.pk}"
+
+
+def colleagues(access: Access) -> list[Party]:
+    """People of the organisations that the person administers; one query, none for who administers nothing."""
+    mine = [one.pk for one in access.bookers() if access.has(one.pk, Role.ADMIN)]
+    return _parties(_bookers().filter(organisation__in=mine).exclude(user=access.user_id)) if mine else []
+
+
+def known_customers(access: Access, instrument: Instrument) -> list[Party]:
+    """People who have booked at the instrument's institution, for those who manage the instrument; two queries."""
+    if not manages(access, instrument):
+        return []
+    met = Booking.objects.filter(instrument__institution=instrument.institution_id)
+    pairs = set(met.order_by().values_list("user_id", "organisation_id").distinct())
+    rows = _bookers().filter(user__in={user for user, _organisation in pairs}).exclude(user=access.user_id)
+    return [each for each in _parties(rows) if (each.user.pk, each.organisation.pk) in pairs][:MOST_NAMED]
+
+
+def party_of(access: Access, instrument: Instrument, user_id: int, organisation_id: int | None) -> Party:
+    """The person and the organisation to book for; `Invalid` for whom the caller may not book."""
+    rows = _parties(_bookers().filter(user=user_id))
+    allowed = [each for each in rows if access.has(each.organisation.pk, Role.ADMIN)]
+    if any(each not in allowed for each in rows) and manages(access, instrument):
+        met = Booking.objects.filter(instrument__institution=instrument.institution_id, user=user_id)
+        known = set(met.order_by().values_list("organisation_id", flat=True).distinct())
+        allowed = [each for each in rows if each in allowed or each.organisation.pk in known]
+    return _only(allowed, organisation_id, "on_behalf_of")
+
+
+def parties_by_email(access: Access, instrument: Instrument, email: str) -> list[Party]:
+    """By exact address: colleagues for an administrator, anybody for who manages the instrument."""
+    rows = _parties(_bookers().filter(user__email=email.strip().lower()))
+    if manages(access, instrument):
+        return rows
+    return [each for each in rows if access.has(each.organisation.pk, Role.ADMIN)]
+
+
+def party_by_email(access: Access, instrument: Instrument, email: str, organisation_id: int | None) -> Party:
+    return _only(parties_by_email(access, instrument, email), organisation_id, "on_behalf_of_email")
+
+
+def may_book_for_others(access: Access, instrument: Instrument) -> bool:
+    return any(access.has(one.pk, Role.ADMIN) for one in access.bookers()) or manages(access, instrument)
+
+
+def agreed_by_asking(access: Access, wish: Wish, roles: Iterable[str]) -> list[str]:
+    """Roles whose agreement lies in the request itself, because the lab makes it for its customer.
+
+    Nobody agrees to what they will use themselves, and who belongs to the customer speaks for the customer.
+    """
+    outside = wish.organisation.pk != wish.instrument.institution_id
+    if access.user_id == wish.user.pk or (outside and access.has(wish.organisation.pk)):
+        return []
+    return roles_held(access, roles, wish.instrument)
+
+
+def as_asked(access: Access, wish: Wish, answer: Assessment) -> Assessment:
+    """The assessment without the approvals that the person's asking gives."""
+    if access.user_id == wish.user.pk or not answer.approval.roles:
+        return answer
+    given = agreed_by_asking(access, wish, answer.approval.roles)
+    left = tuple(role for role in answer.approval.roles if role not in given)
+    return replace(answer, approval=replace(answer.approval, roles=left))
+
+
+def _only(allowed: list[Party], organisation_id: int | None, field: str) -> Party:
+    found = [each for each in allowed if organisation_id in (None, each.organisation.pk)]
+    if not found:
+        raise _unknown(field)
+    if len(found) > 1:
+        raise invalid("organisation", _("This person belongs to several organisations. Please name one."), "several")
+    return found[0]
+
+
+def _unknown(field: str) -> Invalid:
+    return invalid(field, _("You cannot book for this person."), "foreign")
+
+
+def _bookers() -> MembershipQuerySet:
+    rows = Membership.objects.current().exclude(organisation__kind=OrganisationKind.NETWORK)
+    return rows.select_related("user", "organisation")
+
+
+def _parties(rows: Iterable[Membership]) -> list[Party]:
+    """Each once, however many roles the person has there; by organisation and name."""
+    found = {(row.organisation_id, row.user_id): Party(row.user, row.organisation) for row in rows}
+    return sorted(found.values(), key=lambda each: (each.organisation.name, each.user.name, each.user.pk))

@@ -1,0 +1,61 @@
+"""The messages between customer and laboratory on a booking's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from backend.accounts.auth import access, page, person
+from backend.accounts.queries import Access
+from booking.actions.conversation import MOST_TEXT, add_note, is_open
+from booking.documents import attachment_response
+from booking.models import Booking, Side
+from booking.queries import scope
+from booking.queries.conversation import conversation, get_attachment, side_of
+from booking.rules.attachments import MOST_BYTES, MOST_FILES, TYPES_IN_WORDS
+
+
+def talk_of(mine: Access, booking: Booking) -> dict[str, Any]:
+    """What `booking/_talk.html` shows."""
+    side = side_of(mine, booking)
+    return {
+        "notes": list(conversation(booking)),
+        "side": side,
+        "is_lab": side == Side.LAB,
+        "me": mine.user_id,
+        "open": is_open(booking),
+        "most_text": MOST_TEXT,
+        "most_files": MOST_FILES,
+        "most_bytes": MOST_BYTES,
+        "types": TYPES_IN_WORDS,
+    }
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+def talk(request: HttpRequest, pk: int) -> HttpResponse:
+    """GET: the messages as a fragment. POST: one more, with ``text`` and ``files``."""
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
+    if request.method == "POST":
+        add_note(
+            booking=found,
+            by=person(request),
+            side=side_of(mine, found),
+            text=request.POST.get("text", ""),
+            files=request.FILES.getlist("files"),
+        )
+    if not request.headers.get("HX-Request"):
+        return redirect(f"{reverse('booking:booking', args=[found.pk])}#talk")
+    return render(request, "booking/_talk.html", {"booking": found, "talk": talk_of(mine, found)})
+
+
+@page
+@require_safe
+def file(request: HttpRequest, pk: int, file: int) -> HttpResponseBase:
+    return attachment_response(get_attachment(access(request), pk, file))
