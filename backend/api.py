@@ -28,6 +28,14 @@ api = Api(
     parser=Parser(),
 )
 install_error_handlers(api)
-BOOKING = ("booking.api.bookings", "booking.api.lab", "booking.api.usage", "booking.api.calendars")
-for router in ("backend.accounts.api", "instruments.api", *BOOKING, "invoices.api"):
+BOOKING = (
+    "booking.api.bookings",
+    "booking.api.lab",
+    "booking.api.policies",
+    "booking.api.usage",
+    "booking.api.calendars",
+    "booking.api.exports",
+)
+MESSAGES = ("booking.api.conversation", "backend.web.api")
+for router in ("backend.accounts.api", "instruments.api", *BOOKING, "invoices.api", *MESSAGES):
     api.add_router("", f"{router}.router")

@@ -46,10 +46,14 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Only the negative control of the parallel tests turns the guards off, to show that the test would notice.
 BOOKING_GUARDS = env.bool("BOOKING_GUARDS", default=True)
 
+# `make demo` turns it on: the operator may then read all mail, secret links included.
+DEMO = env.bool("DEMO", default=False)
+
 if PRODUCTION:
     _problems = {
         "SECRET_KEY must be set to at least 50 random characters": len(SECRET_KEY) < 50,
         "DEBUG must be off": DEBUG,
+        "DEMO must be off": DEMO,
         "ALLOWED_HOSTS must name the hosts": "*" in ALLOWED_HOSTS,
         "BOOKING_GUARDS must be on": not BOOKING_GUARDS,
     }
@@ -213,7 +217,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "20/m/ip",
     "confirm_email": "1/3m/key",
     # Ours: registering, the page behind an invitation's link, inviting, and API tokens.
-    "signup": "10/h/ip,5/h/key",
+    "register": "10/h/ip,5/h/key",
     "invitation": "30/m/ip",
     "invite": "60/h/user",
     "create_token": "20/h/user",
@@ -248,7 +252,11 @@ STATIC_ROOT.mkdir(exist_ok=True)
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.InMemoryStorage"
+        if TESTING
+        else "django.core.files.storage.FileSystemStorage"
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG or TESTING
@@ -259,6 +267,13 @@ WHITENOISE_USE_FINDERS = DEBUG or TESTING
 # Looking at every file when it starts would cost each test client a tenth of a second.
 WHITENOISE_AUTOREFRESH = DEBUG or TESTING
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# A form with its files: five files of 20 MB, and some room for the rest.
+UPLOAD_MAX_BYTES = 101 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "backend.core.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 if env.str("EMAIL_URL", default="") == "":
@@ -284,6 +299,8 @@ CONTENT_SECURITY_POLICY = {
 }
 
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)
+# How long before a booking its customer is reminded; 0 = not at all.
+REMINDER_HOURS = env.int("REMINDER_HOURS", default=24)
 
 LOGGING = {
     "version": 1,

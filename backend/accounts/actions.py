@@ -23,6 +23,8 @@ from backend.core.db import atomic_action
 from backend.core.errors import NotFound, invalid
 
 MOST_TOKENS = 50
+# How long a request may be sent again and is answered with the stored reply.
+KEEP_REPLIES = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,12 @@ def once(
     response = json.loads(json.dumps(response, default=str))
     IdempotencyKey.objects.filter(user=user, route=route, key=key).update(status=status, response=response)
     return status, response
+
+
+def prune_idempotency_keys() -> int:
+    """Drop the replies that nobody repeats any more; returns how many rows went."""
+    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEEP_REPLIES)
+    return old.delete()[0]
 
 
 def _claim(*, user: User, route: str, key: str, digest: str) -> IdempotencyKey | None:

@@ -15,7 +15,7 @@ from backend.accounts.models import Group, Organisation, Role, User
 from backend.accounts.queries import groups_of
 from backend.accounts.rules import ROLES, normalise_uscc, uscc_refusals
 from backend.core.errors import Invalid, Refusal
-from backend.core.text import has_control_characters
+from backend.core.fields import Text
 
 MOST_NOTE = 1000
 
@@ -39,18 +39,8 @@ def _sentence(form: forms.Form, name: str, message: str) -> str:
     return _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
 
 
-class Line(forms.CharField):
-    """One line of text that every database stores and every reader sees."""
-
-    def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        if has_control_characters(text):
-            raise ValidationError(_("Control characters are not allowed."), code="control_characters")
-        return text
-
-
-def _line(label: Any, most: int, *, required: bool = True, **attrs: str) -> Line:
-    return Line(label=label, max_length=most, required=required, widget=forms.TextInput(attrs=attrs))
+def _line(label: Any, most: int, *, required: bool = True, **attrs: str) -> Text:
+    return Text(label=label, max_length=most, required=required, widget=forms.TextInput(attrs=attrs))
 
 
 class PasswordPair(forms.Form):
@@ -118,7 +108,7 @@ class ContactFields(forms.Form):
     bank_account = _line(gettext_lazy("Bank account"), 40, required=False, inputmode="numeric")
 
 
-class UsccField(Line):
+class UsccField(Text):
     """A unified social credit code; blanks, hyphens, small letters and full width are put right."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -163,8 +153,8 @@ class OrganisationForm(ContactFields):
 class DecisionForm(forms.Form):
     """What the network's operator writes about a registration."""
 
-    note = Line(label=gettext_lazy("Note"), required=False, max_length=MOST_NOTE)
-    reason = Line(label=gettext_lazy("Reason"), required=False, max_length=MOST_NOTE)
+    note = Text(label=gettext_lazy("Note"), required=False, max_length=MOST_NOTE)
+    reason = Text(label=gettext_lazy("Reason"), required=False, max_length=MOST_NOTE, widget=forms.Textarea)
 
 
 class RolesForm(forms.Form):

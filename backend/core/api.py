@@ -21,17 +21,26 @@ from ninja.errors import Throttled as NinjaThrottled
 from ninja.parser import Parser as JsonParser
 from ninja.renderers import BaseRenderer
 from ninja.signature.details import is_pydantic_model
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
-from backend.core.errors import Forbidden, Invalid, Refusal, Text, Throttled, Unauthenticated, YixiangError
-from backend.core.http import as_known, problem_response
+from backend.core.errors import Invalid, Refusal, Text, Throttled, Unauthenticated, YixiangError, invalid
+from backend.core.http import as_known, not_json, problem_response
 from backend.core.text import has_control_characters
 
 MAX_LIMIT = 200
 MOST_PROBLEMS = 100
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
 
@@ -77,8 +86,16 @@ def _day_of_our_times(value: date) -> date:
     return value
 
 
+def one_line(text: str) -> str:
+    """What becomes a name, a subject or a cell: no line breaks either."""
+    if _BREAK.search(plain_text(text)):
+        raise PydanticCustomError("line_break", "{words}", {"words": _("Please write this on one line.")})
+    return text
+
+
 # After the length, whose message would else speak of items.
 PLAIN = AfterValidator(plain_text)
+LINE = AfterValidator(one_line)
 Instant = Annotated[AwareDatetime, BeforeValidator(_with_plus), AfterValidator(_in_our_times)]
 Day = Annotated[date, AfterValidator(_day_of_our_times)]
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -89,6 +106,18 @@ class In(Schema):
     """Base of every input: unknown fields are an error, text is stripped, numbers are finite."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Else true would be one sample."""
+        if isinstance(value, bool) and _numeric(cls.model_fields[str(info.field_name)].annotation):
+            raise PydanticCustomError("float_type", "{words}", {"words": str(_NUMBER)})
+        return value
+
+
+def _numeric(annotation: Any) -> bool:
+    return annotation in (int, float, Decimal) or any(_numeric(part) for part in get_args(annotation))
 
 
 class ProblemEntry(Schema):
@@ -123,7 +152,21 @@ class Parser(JsonParser):
     """Only what JSON knows: Python's own reading would also take NaN, Infinity and what overflows to it."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
-        return cast("dict[str, Any]", json.loads(request.body, parse_constant=_finite, parse_float=_finite))
+        kind = request.content_type or "application/json"
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise not_json()
+        body = json.loads(request.body, parse_constant=_finite, parse_float=_finite, object_pairs_hook=_each_once)
+        return cast("dict[str, Any]", body)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers of the same body would understand a field that is there twice differently."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise invalid(twice[:100], _("This field is there twice."), "duplicate")
+    return found
 
 
 def _finite(text: str) -> float:
@@ -180,6 +223,8 @@ def _from_ninja(exception: Exception) -> YixiangError | None:
             return Unauthenticated()
         case ValidationError():
             return Invalid(*_shape_problems(exception.errors))
+        case HttpError() if isinstance(exception.__cause__, YixiangError):
+            return exception.__cause__  # what our own parser said
         case HttpError() if exception.status_code == 400:
             return Invalid(Refusal("json_invalid", str(SENTENCES["json_invalid"])))
         case HttpError():
@@ -300,12 +345,12 @@ def declare_problems(document: dict[str, Any]) -> dict[str, Any]:
         for method, operation in methods.items():
             # An operation's own additions may be keyed by number: in JSON the same key would then stand there twice.
             operation["responses"] = {str(status): told for status, told in operation["responses"].items()}
-            for status, reason in _declared(method):
+            for status, reason in _declared(method, "requestBody" in operation):
                 operation["responses"].setdefault(status, {"description": reason, "content": content})
     return document
 
 
-def _declared(method: str) -> Iterable[tuple[str, str]]:
+def _declared(method: str, has_body: bool) -> Iterable[tuple[str, str]]:
     yield "422", "The input has the wrong shape"
     yield "429", "Too many requests; see Retry-After"
     yield "503", "Busy; see Retry-After"
@@ -315,6 +360,9 @@ def _declared(method: str) -> Iterable[tuple[str, str]]:
     if method.upper() not in ("GET", "HEAD"):
         yield "409", "Refused by rules, a conflict or the object's state"
         yield "412", "Changed since you read it"
+    if has_body:
+        yield "413", "More than can be sent at once"
+        yield "415", "The body is not JSON"
 
 
 def _problem_schemas() -> dict[str, Any]:
@@ -322,13 +370,8 @@ def _problem_schemas() -> dict[str, Any]:
     return {**schema.pop("$defs", {}), "Problem": schema}
 
 
-def require(condition: object, error: type[YixiangError] = Forbidden) -> None:
-    """Raise unless the condition holds."""
-    if not condition:
-        raise error
-
-
 __all__ = [
+    "LINE",
     "PLAIN",
     "Day",
     "Document",
@@ -344,6 +387,5 @@ __all__ = [
     "install_error_handlers",
     "page_of",
     "plain_throughout",
-    "require",
     "shape_errors",
 ]

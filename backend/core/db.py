@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import RawSQL
 
 from backend.core.errors import Busy, NotFound
 
@@ -83,3 +85,16 @@ def one(rows: QuerySet[M], pk: int) -> M:
     if found is None:
         raise NotFound
     return found
+
+
+# Above so many keys, a list of parameters costs more than the rows that it finds.
+MANY = 200
+
+
+def among(pks: Sequence[int]) -> Sequence[int] | RawSQL:
+    """For ``filter(column__in=…)``: many keys go to the database as one parameter."""
+    if len(pks) <= MANY:
+        return pks
+    if connection.vendor == "sqlite":
+        return RawSQL("SELECT value FROM json_each(%s)", (json.dumps(list(pks)),))
+    return RawSQL("SELECT unnest(%s::bigint[])", (list(pks),))

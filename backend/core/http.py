@@ -34,6 +34,7 @@ from backend.core.errors import (
     YixiangError,
 )
 from backend.core.logs import request_id
+from backend.core.memo import remembering
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class RequestIdMiddleware:
         given = request.headers.get("X-Request-ID", "")
         token = request_id.set(given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
         try:
-            response = self.get_response(request)
+            with remembering():
+                response = self.get_response(request)
             response["X-Request-ID"] = request_id.get()
             return response
         finally:
@@ -69,6 +71,8 @@ class ErrorMiddleware:
         response = self.get_response(request)
         if is_api(request) and 400 <= response.status_code < 500 and response["Content-Type"] != PROBLEM:
             response = _as_problem(response)
+        elif response.status_code == 405 and not is_api(request):
+            response = _with_allow(problem_page(request, wrong_method()), response)
         if not response.has_header("Cache-Control") and _signed_in(request):
             tagged = is_api(request) and response.has_header("ETag")
             response["Cache-Control"] = "private, no-cache" if tagged else "private, no-store"
@@ -103,15 +107,19 @@ def _as_problem(response: HttpResponse) -> HttpResponse:
     if known is not None:
         error: YixiangError = known()
     elif response.status_code == 405:
-        error = _plain(405, _("This address does not take this method."), "method_not_allowed")
+        error = wrong_method()
     elif response.status_code == 413:
         error = too_large()
     else:
         error = _plain(response.status_code, _("The request could not be understood."), "bad_request")
-    out = problem_response(error)
+    return _with_allow(problem_response(error), response)
+
+
+def _with_allow(answer: HttpResponse, response: HttpResponse) -> HttpResponse:
+    """With the methods that the address takes, in an order that does not change."""
     if response.has_header("Allow"):
-        out["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
-    return out
+        answer["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
+    return answer
 
 
 def as_known(exception: Exception) -> YixiangError | None:
@@ -211,8 +219,16 @@ def csrf_error() -> YixiangError:
     return _plain(403, _("Your session expired. Please load the page again and repeat your last step."), "csrf")
 
 
+def wrong_method() -> YixiangError:
+    return _plain(405, _("This address does not take this method."), "method_not_allowed")
+
+
 def too_large() -> YixiangError:
     return _plain(413, _("This is more than can be sent at once."), "too_large")
+
+
+def not_json() -> YixiangError:
+    return _plain(415, _("Please send JSON, with Content-Type: application/json."), "unsupported_media_type")
 
 
 def _plain(status: int, detail: str, code: str) -> YixiangError:

@@ -19,7 +19,8 @@ _RUN = re.compile(r"[^\W_]+(?:[-‐‑–—/+.·_][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _JOINERS = "-‐‑–—/+.·_"
 _JOINER = re.compile(f"[{re.escape(_JOINERS)}]")
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+# Besides controls: what makes a reader see letters in another order than they are stored.
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 LONGEST_PINYIN = 6
 MOST_WORDS = 12
@@ -40,7 +41,7 @@ def normalise(text: str) -> str:
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether the text holds what no database stores or no reader sees: NUL, controls, lone surrogates."""
+    """Whether the text holds what no database stores or no reader sees: NUL, controls, surrogates, turned writing."""
     return _FORBIDDEN.search(text) is not None
 
 

@@ -1,16 +1,27 @@
-"""What the site itself writes: the schedule of the queue, and its sign of life."""
+"""What the site itself writes: the schedule of the queue, its sign of life, and what a person chooses to be told."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.cache import cache
 from django.utils import timezone
 
-from backend.outbox.actions import deliver_due
+from backend.accounts.actions import prune_idempotency_keys
+from backend.accounts.models import User
+from backend.accounts.queries import membership_chain
+from backend.audit.actions import record
+from backend.core.db import atomic_action
+from backend.outbox.actions import choose, deliver_due, retry
+from backend.outbox.models import Message
+from backend.outbox.queries.inbox import choices_of
+from backend.outbox.queries.mailbox import Mail
 from booking.actions.deciding import expire_holds
+from booking.actions.no_shows import mark_no_shows
+from booking.actions.reminding import remind
+from instruments.actions.indexing import refresh_renamed
 from instruments.actions.prices import begin_versions
 
 log = logging.getLogger(__name__)
@@ -27,7 +38,22 @@ def begin_price_versions() -> int:
     return begin_versions(day=timezone.localdate())
 
 
-EVERY_MINUTE: tuple[Callable[[], int], ...] = (expire_holds, deliver_due, begin_price_versions)
+def forget_old_replies() -> int:
+    """Once an hour: what was kept for requests that are sent twice."""
+    if not cache.add("old-replies-forgotten", True, timeout=3600):
+        return 0
+    return prune_idempotency_keys()
+
+
+EVERY_MINUTE: tuple[Callable[[], int], ...] = (
+    expire_holds,
+    mark_no_shows,
+    remind,
+    deliver_due,
+    begin_price_versions,
+    refresh_renamed,
+    forget_old_replies,
+)
 
 
 def run_due_work() -> dict[str, int]:
@@ -48,4 +74,57 @@ def ensure_schedule(**_: Any) -> None:
 
     Schedule.objects.get_or_create(
         name="tick", defaults={"func": TICK, "schedule_type": Schedule.MINUTES, "minutes": 1, "repeats": -1}
+    )
+
+
+# --- messages --------------------------------------------------------------------------------------------------------
+
+
+@atomic_action
+def choose_messages(*, user: User, choices: Mapping[str, Mapping[str, bool]]) -> None:
+    """What the person wants to be told: topic → channel → on. The same choice again writes nothing."""
+    before = choices_of(user.pk)
+    changed = [topic for topic, channels in choices.items() if {**before[topic], **channels} != before[topic]]
+    if not changed:
+        return
+    choose(user_id=user.pk, choices={topic: choices[topic] for topic in changed})
+    organisation = membership_chain(user)
+    if organisation is not None:
+        after = choices_of(user.pk)
+        record(
+            organisation_id=organisation,
+            actor_id=user.pk,
+            action="person.messages",
+            object_type="user",
+            object_id=user.pk,
+            before={topic: before[topic] for topic in changed},
+            after={topic: after[topic] for topic in changed},
+        )
+
+
+@atomic_action
+def retry_delivery(*, message: Message, by: User, organisation_id: int) -> Message:
+    """The operator has a mail tried again; ``organisation_id`` is the network."""
+    done = retry(message=message)
+    record(
+        organisation_id=organisation_id,
+        actor_id=by.pk,
+        action="mail.retry",
+        object_type="mail",
+        object_id=message.pk,
+        after={"kind": message.kind, "recipient": message.recipient_id},
+    )
+    return done
+
+
+@atomic_action
+def note_mail_opened(*, mail: Mail, by: User, organisation_id: int) -> None:
+    """The operator read somebody's mail on the demo."""
+    record(
+        organisation_id=organisation_id,
+        actor_id=by.pk,
+        action="mail.open",
+        object_type="mail",
+        object_id=mail.key,
+        after={"to": mail.to[:200], "subject": mail.subject[:200]},
     )

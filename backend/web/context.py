@@ -12,6 +12,7 @@ from backend.accounts.auth import access, current_organisation
 from backend.accounts.models import Organisation, OrganisationKind, Role, User
 from backend.accounts.queries import VISITOR, Access
 from backend.outbox.models import Channel, Message
+from booking.queries.scope import decides_any
 
 
 class Site:
@@ -57,6 +58,11 @@ class Site:
     def manages_instruments(self) -> bool:
         return self.kind == OrganisationKind.INSTITUTION and bool(self.roles & {Role.MANAGER, Role.ADMIN})
 
+    @cached_property
+    def decides(self) -> bool:
+        """Has requests to agree to: as a manager, or because one asks for another role; a query for the latter."""
+        return self.manages_instruments or (self.handles_money and decides_any(self.access))
+
     @property
     def handles_money(self) -> bool:
         """Keeps the ledger of an institution."""
@@ -70,6 +76,10 @@ class Site:
     @property
     def operates_network(self) -> bool:
         return self.access.is_operator or bool(self.user and self.user.is_staff)
+
+    @property
+    def is_demo(self) -> bool:
+        return bool(settings.DEMO)
 
     @cached_property
     def unread(self) -> int:

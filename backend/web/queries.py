@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
@@ -21,8 +21,8 @@ from booking.queries import lists
 from booking.queries.scope import managed_bookings, own_bookings
 from instruments.models import Category, Condition, Instrument
 from instruments.queries.rights import managed_instruments, manages_any
-from invoices.models import Charge, ChargeState, Invoice, InvoiceStatus
-from invoices.queries import finance_of, visible_charges
+from invoices.models import Charge, ChargeState, Invoice, InvoiceKind, InvoiceStatus
+from invoices.queries.scope import finance_of, visible_charges
 
 LATELY = timedelta(days=30)
 NEXT = 5
@@ -178,7 +178,8 @@ def money(access: Access, now: datetime) -> Money | None:
     today = timezone.localdate(now)
     charges = Charge.objects.filter(institution__in=institutions)
     billable = charges.billable().order_by().aggregate(count=Count("pk"), sum=Sum("total"))
-    month = Q(status=InvoiceStatus.ISSUED, issued_at__gte=local_day(today.replace(day=1), _zone()).start)
+    month = Q(issued_at__gte=local_day(today.replace(day=1), _zone()).start)
+    month &= Q(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE)
     invoices = (
         Invoice.objects.filter(institution__in=institutions)
         .order_by()
@@ -186,7 +187,7 @@ def money(access: Access, now: datetime) -> Money | None:
             drafts=Count("pk", filter=Q(status=InvoiceStatus.DRAFT)),
             issued=Count("pk", filter=month),
             issued_sum=Sum("total", filter=month),
-            overdue=Count("pk", filter=Q(status=InvoiceStatus.ISSUED, due_date__lt=today)),
+            overdue=Count("pk", filter=Q(status=InvoiceStatus.ISSUED, due_date__lt=today, paid__lt=F("total"))),
         )
     )
     unverified = Usage.objects.filter(instrument__institution__in=institutions, state=UsageState.SUBMITTED)

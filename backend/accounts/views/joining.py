@@ -40,7 +40,7 @@ def register(request: HttpRequest) -> HttpResponse:
     context = {"who": who, "enterprise": enterprise}
     if data is None:
         return render(request, PAGE, context)
-    throttle(request, "signup", key=data.get("person-email", "") or str(request.user.pk))
+    throttle(request, "register", key=data.get("person-email", "") or str(request.user.pk))
     # Both are asked, so that all errors show at once.
     if not all([enterprise.is_valid(), who is None or who.is_valid()]):
         return again(request, PAGE, FRAGMENT, context)

@@ -28,6 +28,8 @@ PER_PAGE = 50
 KINDS: dict[str, Promise] = {
     "booking": _("Bookings"),
     "usage": _("Usage"),
+    "note": _("Messages about bookings"),
+    "mail": _("Mail"),
     "charge": _("Charges"),
     "invoice": _("Invoices"),
     "instrument": _("Instruments"),
@@ -58,6 +60,8 @@ WORDS: dict[str, Promise] = {
     "booking.finish": _("Use ended"),
     "usage.record": _("Use recorded"),
     "usage.verify": _("Use verified"),
+    "usage.amend": _("Record changed before verification"),
+    "usage.correct": _("Use corrected"),
     "charge.reserved": _("Charge reserved"),
     "charge.finalised": _("Charge made final"),
     "charge.released": _("Charge released"),
@@ -104,6 +108,10 @@ WORDS: dict[str, Promise] = {
     "person.create": _("Account made"),
     "person.change": _("Own data changed"),
     "person.sign_out_everywhere": _("Signed out everywhere"),
+    "person.messages": _("Notifications chosen"),
+    "note.create": _("Message about a booking written"),
+    "mail.open": _("A mail of the demo opened"),
+    "mail.retry": _("Mail sent again"),
 }
 FIELDS: dict[str, Any] = {
     **{field.name: getattr(field, "verbose_name", field.name) for field in Organisation._meta.get_fields()},

@@ -1,7 +1,7 @@
 """Many plain rows for trying things at size: organisations, people and instruments that nobody mistakes for real.
 
-The same numbers give the same rows. Everything is valid for the pages and the database; only the audit record says
-nothing of it, because nobody did it.
+The same numbers at the same time give the same rows, but for keys and salts. Everything is valid for the pages
+and the database; only the audit record says nothing of it, because nobody did it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, time
-from itertools import cycle, islice
+from datetime import date
+from itertools import chain, cycle, islice
+from itertools import count as count_from
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import make_password
@@ -19,7 +20,8 @@ from django.utils import timezone
 
 from backend.accounts.models import Membership, Organisation, OrganisationKind, Role, User
 from backend.web.seed.accounts import PASSWORD
-from backend.web.seed.bulk_bookings import make_bookings
+from backend.web.seed.bulk_bookings import CLOSES, OPENS, WORKDAYS, make_bookings
+from backend.web.seed.bulk_invoices import make_invoices
 from backend.web.seed.prices import price_document
 from backend.web.seed.uscc import credit_code
 from booking.models import Layer, Policy
@@ -39,18 +41,22 @@ Row = TypeVar("Row", bound=models.Model)
 
 def seed(*, organisations: int, users: int, instruments: int, bookings: int, seed: int) -> dict[str, int]:
     """How many of each there are afterwards. All or nothing."""
-    rng = random.Random(seed)  # noqa: S311  (the same rows every time)
+    # The same rows every time, but others when they are added to what is there.
+    rng = random.Random(f"{seed} {Organisation.objects.count()}")  # noqa: S311
     with transaction.atomic():
         load_reference_data()
         places = _make_organisations(organisations)
         _make_users(users, places)
-        made = _make_instruments(instruments, [p for p in places if p.kind == OrganisationKind.INSTITUTION], rng)
-        make_bookings(bookings, made, rng)
+        hosts = [place for place in places if place.kind == OrganisationKind.INSTITUTION]
+        made = _make_instruments(instruments, hosts, rng)
+        booked = make_bookings(bookings, made, places, POLICY, rng)
+        invoices = make_invoices(hosts, rng)
     return {
         "organisations": len(places),
         "users": users,
         "instruments": len(made),
-        "bookings": bookings if made else 0,
+        "bookings": booked,
+        "invoices": invoices,
     }
 
 
@@ -83,23 +89,26 @@ def _organisation(n: int) -> Organisation:
 
 
 def _make_users(count: int, places: Sequence[Organisation]) -> None:
-    """Members everywhere; the first person of an institution manages it, of an enterprise administers it."""
+    """One person in each place first, who runs it; of the others, one in ten is the first enterprise's."""
     first, password = User.objects.count() + 1, make_password(PASSWORD)
     people = create(
         User(email=f"user{n}@seed.example", name=f"示例用户 {n}", password=password)
         for n in range(first, first + count)
     )
-    homes = islice(cycle(places), count) if places else iter(())
+    firms = [place for place in places if place.kind == OrganisationKind.ENTERPRISE]
+    around = cycle(places)
+    homes = chain(places, (firms[0] if firms and n % 10 == 0 else next(around) for n in count_from(0)))
     create(
-        _membership(place, person, number < len(places))
-        for number, (person, place) in enumerate(zip(people, homes, strict=False))
+        Membership(user=person, organisation=home, role=role)
+        for number, (person, home) in enumerate(zip(people, homes if places else (), strict=False))
+        for role in _roles(home, head=number < len(places))
     )
 
 
-def _membership(place: Organisation, person: User, head: bool) -> Membership:
-    host = place.kind == OrganisationKind.INSTITUTION
-    role = (Role.MANAGER if host else Role.ADMIN) if head else Role.MEMBER
-    return Membership(user=person, organisation=place, role=role)
+def _roles(place: Organisation, *, head: bool) -> tuple[Role, ...]:
+    if not head:
+        return (Role.MEMBER,)
+    return (Role.MANAGER, Role.FINANCE) if place.kind == OrganisationKind.INSTITUTION else (Role.ADMIN,)
 
 
 def _make_instruments(count: int, hosts: Sequence[Organisation], rng: random.Random) -> list[Instrument]:
@@ -108,13 +117,11 @@ def _make_instruments(count: int, hosts: Sequence[Organisation], rng: random.Ran
     first = Instrument.objects.count() + 1
     templates = _templates()
     made = create(
-        _instrument(templates[n % len(templates)], hosts[n % len(hosts)], n, rng) for n in range(first, first + count)
+        _instrument(templates[n % len(templates)], _host(hosts, n), n, rng) for n in range(first, first + count)
     )
     techniques = {technique.key: technique.pk for technique in Technique.objects.all()}
     create(_links(made, templates, first, techniques))
-    create(
-        OpeningHours(instrument=one, weekday=day, opens=time(8), closes=time(20)) for one in made for day in range(1, 6)
-    )
+    create(OpeningHours(instrument=one, weekday=day, opens=OPENS, closes=CLOSES) for one in made for day in WORKDAYS)
     _make_prices(made)
     create(
         Policy(layer=Layer.INSTITUTION, organisation=host, version=1, valid_from=date(2020, 1, 1), document=POLICY)
@@ -123,6 +130,11 @@ def _make_instruments(count: int, hosts: Sequence[Organisation], rng: random.Ran
     )
     index_instruments(pks=[one.pk for one in made])
     return made
+
+
+def _host(hosts: Sequence[Organisation], n: int) -> Organisation:
+    """Half of the instruments stand in the first twentieth of the institutions."""
+    return hosts[n // 2 % (len(hosts) if n % 2 else -(-len(hosts) // 20))]
 
 
 def _templates() -> list[dict[str, str]]:
@@ -163,10 +175,10 @@ def _links(
 
 def _make_prices(made: Sequence[Instrument]) -> None:
     today = timezone.localdate()
-    documents = {one.pk: price_document(one, today.year) for one in made}
+    first = today.year - 1
+    documents = {one.pk: price_document(one, first) for one in made}
     create(
-        PriceList(instrument=one, version=1, valid_from=date(today.year, 1, 1), document=documents[one.pk])
-        for one in made
+        PriceList(instrument=one, version=1, valid_from=date(first, 1, 1), document=documents[one.pk]) for one in made
     )
     create(
         StartingPrice(instrument=one, audience=audience, amount=amount, unit=unit)

@@ -15,9 +15,11 @@ from django_q.tasks import async_task
 
 from backend.accounts.models import Organisation, User
 from backend.outbox.models import Message, State
+from backend.outbox.queries.mailbox import writes_files
 from backend.web.actions import TICK
 from backend.web.seed.accounts import NETWORK
 from backend.web.seed.story import ZONE, Story
+from backend.web.seed.talks import plan_talk
 from backend.web.seed.world import World, make_world
 from booking.actions.outages import create_outage
 from instruments.models import Instrument
@@ -25,6 +27,8 @@ from invoices.models import Invoice
 
 Say = Callable[[str], object]
 SEED = 20260301
+# The instrument whose waiting request the demo's customer and manager talk about.
+WITH_TALK = "17"
 
 
 def is_demo() -> bool:
@@ -80,6 +84,7 @@ def load_demo(*, say: Say, now: datetime | None = None, density: float = 1.0) ->
 def _plan_books(story: Story, last_month: date, this_month: date) -> None:
     """Last month was invoiced in the first days of this one; this month's first drafts are being made."""
     moment = min(_at(this_month + timedelta(days=3), 10), story.now - timedelta(hours=2))
+    story.plan_late_payer(f"{last_month:%Y-%m}", _at(last_month + timedelta(days=10), 10))
     story.plan_invoices(f"{last_month:%Y-%m}", moment, issue=True)
     if story.now > moment + timedelta(days=4):
         story.plan_invoices(f"{this_month:%Y-%m}", story.now - timedelta(hours=1), issue=False)
@@ -98,7 +103,7 @@ def _plan_today(story: Story) -> None:
     )
     for number, email, hours, minutes in waiting:
         moment, after = story.now - timedelta(hours=hours), story.now + timedelta(hours=20 + 3 * hours)
-        story.later(moment, _ask(story, by_number[number], email, after, minutes))
+        story.later(moment, _ask(story, by_number[number], email, after, minutes, talks=number == WITH_TALK))
     for number, email, hours in (
         ("53", "zhang.tao@demo.example", 2),
         ("53", "xu.ning@demo.example", 1),
@@ -108,9 +113,13 @@ def _plan_today(story: Story) -> None:
         story.later(story.now - timedelta(hours=30), _run(story, by_number[number], email, since))
 
 
-def _ask(story: Story, instrument: Instrument, email: str, after: datetime, minutes: int) -> Callable[[], None]:
+def _ask(
+    story: Story, instrument: Instrument, email: str, after: datetime, minutes: int, *, talks: bool
+) -> Callable[[], None]:
     def act() -> None:
-        story.book_first_fit(instrument, email, after=after, minutes=minutes)
+        booking = story.book_first_fit(instrument, email, after=after, minutes=minutes)
+        if booking is not None and talks:
+            plan_talk(story, booking)
 
     return act
 
@@ -134,8 +143,11 @@ def _maintain(world: World, now: datetime) -> None:
 
 
 def _settle_messages(now: datetime) -> None:
-    """The past's mail was read long ago."""
-    Message.objects.update(state=State.SENT, sent_at=F("due_at"))
+    """The past's mail was read long ago; where mail goes to files, the last day's is written there now."""
+    past = Message.objects.filter(state=State.WAITING)
+    if writes_files():
+        past = past.filter(created_at__lt=now - timedelta(days=1))
+    past.update(state=State.SENT, sent_at=F("due_at"))
     Message.objects.filter(created_at__lt=now - timedelta(days=2)).update(read_at=F("due_at"))
 
 

@@ -8,13 +8,16 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.utils import timezone
 
 from backend.accounts.models import Organisation, Project, User
 from backend.core.errors import Refused
+from backend.core.money import round_half_up
 from backend.core.periods import Period
 from backend.web.seed.clock import at
 from backend.web.seed.world import World
@@ -25,8 +28,11 @@ from booking.actions.using import finish_booking, start_booking, verify_usage
 from booking.models import Booking, Status, Usage
 from booking.queries.assess import hours_of
 from instruments.models import Instrument, Mode
+from instruments.queries.calendar import days_around
 from instruments.rules import open_periods
+from invoices.actions.credits import credit_invoice
 from invoices.actions.invoices import draft_invoice, issue_invoice, write_fapiao_number
+from invoices.actions.payments import record_payment
 from invoices.models import Charge, Invoice
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -61,6 +67,7 @@ class Story:
     density: float = 1.0
     refused: int = 0
     _present: datetime | None = None
+    _paid: Iterator[int] = field(default_factory=itertools.count)
     _queue: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -165,7 +172,11 @@ class Story:
         """Each institution invoices its customers; its last draft stays one, so that there is something to issue."""
         self.later(moment, lambda: self._invoice(period, issue=issue))
 
-    def _invoice(self, period: str, *, issue: bool) -> None:
+    def plan_late_payer(self, period: str, moment: datetime) -> None:
+        """One invoice goes out early in its month and is not paid: a month later it is overdue."""
+        self.later(moment, lambda: self._invoice(period, issue=True, most=1))
+
+    def _invoice(self, period: str, *, issue: bool, most: int | None = None) -> None:
         year, month = map(int, period.split("-"))
         before = date(year + month // 12, month % 12 + 1, 1)
         for code, person in self.world.finance.items():
@@ -174,16 +185,41 @@ class Story:
             customers = billable.exclude(customer=host).order_by().values_list("customer", flat=True).distinct()
             drafts = [
                 draft_invoice(institution_id=host.pk, customer_id=customer, period=period, by=person)
-                for customer in sorted(customers)[0 if issue else -1 :]
+                for customer in sorted(customers)[0 if issue else -1 :][:most]
             ]
             for draft in drafts if issue else []:
-                self._issue(draft, person)
+                invoice = self._issue(draft, person)
+                if most is None:
+                    self._pay(invoice, person)
+            if most is not None and drafts:
+                return
 
-    def _issue(self, draft: Invoice, person: User) -> None:
+    def _pay(self, invoice: Invoice, person: User) -> None:
+        """In turn: paid, paid in part, credited and billed anew, left open."""
+        turn = next(self._paid) % 4
+        later = min((self._present or self.now) + timedelta(days=5), self.now - timedelta(hours=1))
+        reference = f"{invoice.year}{invoice.pk:08}"
+        if turn < 2:
+            amount = invoice.total if turn == 0 else round_half_up(invoice.total / 2)
+            self.later(later, lambda: self._receive(invoice, amount, reference, person))
+        elif turn == 2:
+            self.later(later, lambda: self._credit(invoice, person))
+
+    def _receive(self, invoice: Invoice, amount: Decimal, reference: str, person: User) -> None:
+        record_payment(invoice=invoice, amount=amount, date=self._today(), reference=reference, by=person)
+
+    def _today(self) -> date:
+        return timezone.localdate(self._present)
+
+    def _credit(self, invoice: Invoice, person: User) -> None:
+        credit_invoice(invoice=invoice, reason="客户开票信息有误，红冲后重新开具。", by=person, rebill=True)
+
+    def _issue(self, draft: Invoice, person: User) -> Invoice:
         invoice = issue_invoice(invoice=draft, by=person)
         if self.rng.random() < 0.5:
             number = f"{invoice.year}1500{invoice.pk:012}"
             write_fapiao_number(invoice=invoice, number=number, by=person)
+        return invoice
 
     def book_first_fit(self, instrument: Instrument, email: str, *, after: datetime, minutes: int) -> Booking | None:
         """Request the first free time and leave it as it is: for what the demo must show."""
@@ -223,6 +259,7 @@ class Story:
             start=whole.start,
             end=whole.end,
             open_on_holidays=instrument.open_on_holidays,
+            public=days_around(*whole),
         )
         # What is open day and night is booked by the day, too.
         return [part for period in found for part in _by_days(period)]

@@ -26,12 +26,15 @@ from backend.web.seed.accounts import (
     Place,
 )
 from backend.web.seed.clock import at
+from backend.web.seed.pictures import picture
 from backend.web.seed.prices import price_document
 from backend.web.seed.uscc import credit_code
-from booking.actions.policies import save_policy
+from booking.actions.policies import save_policy, save_rules
+from booking.queries.holders import of_group, of_institution
 from booking.rules.presets import Answers, apply_presets
 from instruments.actions.hours import set_opening_hours
 from instruments.actions.importing import import_instruments
+from instruments.actions.photos import add_photo
 from instruments.actions.prices import save_price_list
 from instruments.actions.reference import DATA
 from instruments.models import Instrument, InstrumentGroup
@@ -43,6 +46,7 @@ _MATERIALS = "18 19 20 21 22 24 26 27 37 0 44 45 47 53 68 71 72 67".split()
 _AGRICULTURE = "40 43 46 52 63 64 50 23 35".split()
 # Open day and night, on holidays too; popular ones in the evening and at weekends.
 _ALWAYS, _LONG = {"53", "24"}, {"16", "17", "20", "26", "66"}
+_PICTURED = {"17", "53", "16", "24", "29", "43"}
 _MICROSCOPES = {"17", "66", "69", "73", "25"}
 
 
@@ -142,6 +146,14 @@ def _make_instruments(world: World, code: str, day: date, rng: random.Random) ->
     group = InstrumentGroup.objects.create(institution=institution, name="电子与扫描探针显微镜")
     microscopes = [one.pk for one in instruments if one.local_no in _MICROSCOPES]
     Instrument.objects.filter(pk__in=microscopes).update(group=group)
+    start = date(day.year, 1, 1)
+    if code == UNIVERSITY:
+        admin = world.users["admin@demo.example"]
+        inherited = apply_presets({}, Answers(cancel_hours=2))
+        save_rules(holder=of_institution(institution), document=inherited, by=admin, valid_from=start)
+    if microscopes:
+        shared = apply_presets({}, Answers(horizon_days=30))
+        save_rules(holder=of_group(group), document=shared, by=manager, valid_from=start)
     always = [one.pk for one in instruments if one.local_no in _ALWAYS]
     Instrument.objects.filter(pk__in=always).update(open_on_holidays=True)
     Instrument.objects.filter(institution=institution).update(hold_hours=72)
@@ -150,7 +162,13 @@ def _make_instruments(world: World, code: str, day: date, rng: random.Random) ->
         set_opening_hours(instrument=instrument, by=manager, hours=list(_hours(instrument)))
         document = price_document(instrument, day.year)
         save_price_list(instrument=instrument, by=manager, document=document, valid_from=date(day.year, 1, 1))
-        save_policy(instrument=instrument, document=_policy(instrument), by=manager, valid_from=date(day.year, 1, 1))
+        save_policy(
+            instrument=instrument, document=_policy(instrument, code), by=manager, valid_from=date(day.year, 1, 1)
+        )
+    for instrument in instruments:
+        if instrument.local_no in _PICTURED:
+            alt = f"{instrument.name}，{instrument.department}"
+            add_photo(instrument=instrument, by=manager, file=picture(int(instrument.local_no)), alt=alt)
     world.instruments += instruments
 
 
@@ -162,15 +180,16 @@ def _hours(instrument: Instrument) -> Iterable[Hours]:
     return (Hours(day, time(8, 30), time(17, 30)) for day in range(1, 6))
 
 
-def _policy(instrument: Instrument) -> dict[str, object]:
+def _policy(instrument: Instrument, code: str) -> dict[str, object]:
+    """Without what its group and the university say for all of theirs."""
     small = instrument.local_no in _ALWAYS
     answers = Answers(
         shortest=60 if small else 30,
         longest=24 * 60 if small else 8 * 60,
         step=60 if small else 30,
-        horizon_days=30,
+        horizon_days=None if instrument.group_id else 30,
         lead_hours=1,
-        cancel_hours=2,
+        cancel_hours=None if code == UNIVERSITY else 2,
         approval="nobody" if small else "external",
         self_operation="everybody",
     )
@@ -182,12 +201,17 @@ def _table_of(code: str, manager: User, rng: random.Random) -> bytes:
     with (DATA / "instruments.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if _owner(row["local_no"]) == code]
     out = io.StringIO()
-    extra = ["department", "contact_name", "contact_phone", "contact_email", "worth", "begin_date", "requirement"]
+    place = world_place(code)
+    extra = [
+        "department", "contact_name", "contact_phone", "contact_email", "worth", "begin_date", "requirement", "kind",
+        "subject", "regulations", "run_hours", "service_hours", "province", "city", "address", "funds",
+    ]  # fmt: skip
     writer = csv.DictWriter(out, [*rows[0], *extra])
     writer.writeheader()
     for row in rows:
         heavy = row["category"] in ("0101", "0103", "0106", "0108")
         worth = rng.randint(150, 600) if heavy else rng.randint(12, 120)
+        run = 600 + 37 * (len(row["local_no"]) + worth) % 1400
         writer.writerow(
             {
                 **row,
@@ -196,6 +220,15 @@ def _table_of(code: str, manager: User, rng: random.Random) -> bytes:
                 "contact_phone": "0471-5550000",
                 "contact_email": manager.email,
                 "worth": f"{worth}.00",
+                "kind": "special" if row["category"] == "0106" else "general",
+                "subject": _SUBJECTS.get(row["category"], "材料科学；化学"),
+                "regulations": "面向社会开放，按预约先后安排；校外用户须签订测试服务协议，遵守实验室安全管理规定。",
+                "run_hours": f"{run}.5",
+                "service_hours": f"{run * 2 // 5}.0",
+                "province": "内蒙古自治区",
+                "city": f"{place.region}市",
+                "address": place.address,
+                "funds": "中央财政专项资金",
                 "begin_date": f"{rng.randint(2008, 2024)}-{rng.randint(1, 12):02}-15",
                 "requirement": "送样前请与联系人确认样品状态、数量与制样要求；有毒、易燃、易爆样品须提前说明。",
             }
@@ -203,6 +236,11 @@ def _table_of(code: str, manager: User, rng: random.Random) -> bytes:
     return out.getvalue().encode()
 
 
+def world_place(code: str) -> Place:
+    return next(place for place in PLACES if place.code == code)
+
+
+_SUBJECTS = {"0104": "化学；环境科学", "0105": "化学；食品科学", "0106": "化学；药学", "0107": "化学；能源科学"}
 _DEPARTMENTS = {
     "0101": "电子显微平台",
     "0103": "X 射线平台",

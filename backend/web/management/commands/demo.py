@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 f"端口 {port} 已被占用，请换一个：PORT={port + 1} make demo\n"
                 f"Port {port} is taken. Choose another: PORT={port + 1} make demo"
             )
-        with Supervisor({"LOG_LEVEL": "WARNING", **os.environ}) as supervisor:
+        with Supervisor({"LOG_LEVEL": "WARNING", **os.environ, "DEMO": "on"}) as supervisor:
             status = self._run(supervisor, host, port, reset=options["reset"])
         if status:
             raise CommandError("The demo ended by itself; the reason stands above.")

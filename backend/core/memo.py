@@ -1,0 +1,40 @@
+"""What is read once for a request and asked for many times in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# None outside a request: commands and the worker live long, so nothing is kept for them.
+_known: ContextVar[dict[str, Any] | None] = ContextVar("known_in_request", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """What `once` reads inside is kept until the end."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def once(name: str, read: Callable[[], T]) -> T:
+    """What ``read`` gives, read at most once in a request. Writers call `forget`."""
+    known = _known.get()
+    if known is None:
+        return read()
+    if name not in known:
+        known[name] = read()
+    found: T = known[name]
+    return found
+
+
+def forget(name: str) -> None:
+    known = _known.get()
+    if known is not None:
+        known.pop(name, None)
