@@ -16,7 +16,7 @@ MESSAGES := $(wildcard backend/locale/*/LC_MESSAGES/*.po)
 TEMPLATES := backend/web/templates $(wildcard */templates backend/accounts/templates)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run worker test lint fmt bench e2e lock messages screenshots clean
+.PHONY: help install demo run worker test lint fmt bench coverage e2e lock messages screenshots clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,10 +76,14 @@ worker: install  ## what happens in the background: mail, expiry of holds
 test: install  ## all tests: SQLite, PostgreSQL where there is one, a browser where there is one
 	@exec $(PY) -m tests $(ARGS)
 
+coverage: install  ## lines and branches that no test runs; fails below the floor
+	@exec $(PY) -m pytest -q -m "not e2e and not parallel" -n 2 --dist loadfile -p tests.floor \
+	  --cov --cov-report=term-missing:skip-covered $(ARGS)
+
 e2e: install  ## only what drives a browser
 	@exec $(PY) -m pytest -m e2e $(ARGS)
 
-bench: install  ## times and query counts at 47 and 5,534 instruments
+bench: install  ## times and query counts of the main pages, two sizes, both engines, as Markdown
 	@exec $(PY) -m tests.bench $(ARGS)
 
 screenshots: install  ## pictures of the pages to var/screenshots, 1280 and 390 px wide

@@ -1,7 +1,8 @@
 """``python -m tests``: the whole suite on SQLite and on PostgreSQL, and what drives a browser.
 
 Parts that cannot run are skipped and named in the last summary; TEST_REQUIRE=postgresql,browser makes that a
-failure. Arguments go to pytest. The first part that fails is the last one, so that its summary is the last line.
+failure. Arguments go to pytest; without any, the first part also fails where coverage is below its floor
+(`tests.floor`). The first part that fails is the last one, so that its summary is the last line.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class Part:
     processes: int = 0
     # Why it cannot run; empty if it can.
     obstacle: str = ""
+    # Whether all tests together must keep the floor of coverage.
+    covered: bool = False
 
 
 def postgresql_obstacle() -> str:
@@ -53,7 +56,7 @@ def plan() -> list[Part]:
     no_server = postgresql_obstacle()
     no_browser = "" if chromium() else "no Chromium; install it or name it in CHROMIUM"
     return [
-        Part("SQLite", TOGETHER, SQLITE_URL, processes=2),
+        Part("SQLite", TOGETHER, SQLITE_URL, processes=2, covered=True),
         Part("SQLite, many connections", ALONE, SQLITE_URL),
         Part("PostgreSQL", TOGETHER, POSTGRES_URL, processes=2, obstacle=no_server),
         Part("PostgreSQL, many connections", ALONE, POSTGRES_URL, obstacle=no_server),
@@ -65,6 +68,7 @@ def run(part: Part, arguments: Sequence[str], environment: Mapping[str, str]) ->
     """Exit code and summary of one pytest."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", part.marks, "-p", "tests.parts", *arguments]
     command += ["-n", str(part.processes), "--dist", "loadfile"] if part.processes else []
+    command += ["-p", "tests.floor", "--cov", "--cov-report="] if part.covered and not arguments else []
     command += ["--color=yes"] if sys.stdout.isatty() else []
     print(f"\n== {part.name}", flush=True)
     summary = ""

@@ -21,7 +21,7 @@ from backend.audit.models import Entry
 from backend.outbox.models import Message, State
 from backend.web.seed.accounts import ACCOUNTS, PASSWORD, UNIVERSITY
 from backend.web.seed.demo import is_demo, load_demo
-from booking.models import Booking, Status, Usage
+from booking.models import Attachment, Booking, Status, Usage
 from instruments.models import Instrument, OpeningHours, PriceList
 from invoices.models import Charge, ChargeState, Invoice
 
@@ -83,10 +83,17 @@ class TestDemo:
 
     def test_numbers_have_no_gap(self) -> None:
         for institution in Organisation.objects.filter(kind=OrganisationKind.INSTITUTION):
-            numbers = Invoice.objects.filter(institution=institution, status="issued").values_list(
-                "sequence", flat=True
-            )
-            assert sorted(numbers) == list(range(1, len(numbers) + 1))
+            for series in ("JS", "HC"):
+                issued = Invoice.objects.filter(institution=institution, series=series).exclude(number=None)
+                numbers = issued.values_list("sequence", flat=True)
+                assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+    def test_invoices_stand_in_every_state(self) -> None:
+        finance = Invoice.objects.filter(kind="invoice")
+
+        for status in ("paid", "part_paid", "overdue", "credited", "open"):
+            assert finance.shown_as(status, NOW.date()).exists(), status
+        assert Invoice.objects.filter(kind="credit_note").exists()
 
     def test_the_manager_finds_requests_and_uses_that_go_on(self) -> None:
         waiting = Booking.objects.filter(status=Status.REQUESTED, hold_expires_at__gt=NOW, start__gt=NOW)
@@ -111,6 +118,17 @@ class TestDemo:
     def test_nobody_gets_mail_of_the_past(self) -> None:
         assert not Message.objects.exclude(state=State.SENT).exists()
         assert OrmQ.objects.count() < 60
+
+    def test_customer_and_lab_have_talked(self) -> None:
+        booking = Booking.objects.exclude(conversation=None).distinct().get()
+
+        assert (booking.status, booking.user.email) == (Status.REQUESTED, "enterprise@demo.example")
+        assert [note.side for note in booking.conversation.all()] == ["customer", "lab", "customer"]
+        assert Attachment.objects.get().name == "样品清单.csv"
+
+    @pytest.mark.parametrize("email", ["enterprise@demo.example", "manager@demo.example"])
+    def test_messages_wait_under_the_bell(self, email: str) -> None:
+        assert Message.objects.filter(recipient__email=email, channel="in_app", read_at=None).exists()
 
     def test_loading_is_done_once(self) -> None:
         assert is_demo()
