@@ -36,6 +36,15 @@ def committed(transactional_db: None) -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[Any]:
+    """An enterprise, a lab and everybody who may or may not see what they did; made once for a module."""
+    from tests.access.world import standing_world  # most tests need nothing of it
+
+    with django_db_blocker.unblock(), standing_world() as made:
+        yield made
+
+
 @pytest.fixture
 def api() -> type[ApiClient]:
     return ApiClient

@@ -1,22 +1,19 @@
-"""A real granian on the test's own database, for tests that need real HTTP from several processes."""
+"""A real granian for tests that need real HTTP: on the test's own database, or on a site of its own."""
 
 from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.conf import settings
 from django.db import connection
 
-ROOT = Path(__file__).resolve().parent.parent
+from backend.web.supervisor import Supervisor, web_command
 
 
 def database_url() -> str:
@@ -30,44 +27,24 @@ def database_url() -> str:
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port: int = probe.getsockname()[1]
+        return port
 
 
-@contextmanager
-def granian(*, workers: int = 2, **environment: str) -> Iterator[str]:
-    """Serve the application; yields its address. Ends every process that it started."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    env = {
-        **os.environ,
-        "DATABASE_URL": database_url(),
-        "PORT": str(port),
-        "SITE_URL": address,
-        "SECRET_KEY": settings.SECRET_KEY,
-        "LOG_LEVEL": "ERROR",
-        **environment,
-    }
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(workers), "--blocking-threads", "8", "--backlog", "1024", "--no-ws"]
-    log = Path(env.get("TEST_SERVER_LOG", os.devnull))
-    with log.open("ab") as output:
-        server = subprocess.Popen(
-            [*command, "backend.wsgi:application"], cwd=ROOT, env=env, stdout=output, stderr=output
-        )
-        try:
-            _wait(address)
-            yield address
-        finally:
-            server.terminate()
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+def start_web(supervisor: Supervisor, address: str, *, port: int, workers: int, threads: int) -> None:
+    """Returns once it answers; ends everything if it does not."""
+    supervisor.start(web_command(host="127.0.0.1", port=port, workers=workers, threads=threads))
+    try:
+        _wait(supervisor, address)
+    except BaseException:
+        supervisor.stop()
+        raise
 
 
-def _wait(address: str) -> None:
+def _wait(supervisor: Supervisor, address: str) -> None:
     for _ in range(150):
+        if supervisor.ended:
+            raise RuntimeError("the web server ended by itself")
         try:
             urllib.request.urlopen(f"{address}/healthz", timeout=5).close()
         except urllib.error.HTTPError:
@@ -77,3 +54,26 @@ def _wait(address: str) -> None:
         else:
             return
     raise TimeoutError(f"no answer from {address}")
+
+
+@contextmanager
+def granian(*, workers: int = 2, **environment: str) -> Iterator[str]:
+    """Serve the application on the test's database; yields its address. Ends every process that it started."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    supervisor = Supervisor(
+        {
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "PORT": str(port),
+            "SITE_URL": address,
+            "SECRET_KEY": settings.SECRET_KEY,
+            "LOG_LEVEL": "CRITICAL",
+            **environment,
+        }
+    )
+    start_web(supervisor, address, port=port, workers=workers, threads=8)
+    try:
+        yield address
+    finally:
+        supervisor.stop()

@@ -1,132 +1,269 @@
-"""Who may open what: every page and every API operation, by visitors and by strangers.
+"""Who gets in where: every route × every role × own, foreign and absent objects, against one table of rights.
 
-Routes come from the URL conf, so a new route that names no expectation here fails.
+The table is `tests/access/rights.py`. A route that has no line there fails, with the line that would describe it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
 
 import pytest
-import time_machine
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import clear_url_caches, path
 
-from backend.accounts.models import Role
-from booking.actions.feeds import create_feed
-from booking.actions.using import finish_booking, verify_usage
-from invoices.actions.invoices import draft_invoice, issue_invoice
-from invoices.models import Charge
-from tests.booking.test_requesting import book
-from tests.conftest import ApiClient
-from tests.factories import at, make_enterprise, make_instrument, make_manager, make_member, make_price_list
+from backend.accounts.auth import page
+from backend.api import api
+from backend.urls import urlpatterns as real_urls
+from booking.models import Booking
+from tests.access.bodies import BODIES, NAMED
+from tests.access.rights import ADMIN, ALLAUTH, API, OPERATORS, PAGES, TABLE, only
+from tests.access.walk import Operation, Walk, documented, routes
+from tests.access.world import ABSENT, ROLES, TOKENS, World
 
 pytestmark = pytest.mark.django_db
 
-# Sign-in, registration and invitation pages, the operator's site and translations have guards and tests of their own.
-ELSEWHERE = re.compile(
-    r"^(account/(?!feeds|organisation)|operator/|i18n/|favicon|api/v1/(docs|openapi)|register/|invitation/)"
-)
-# What a visitor may read without signing in.
-PUBLIC = re.compile(
-    r"^(|healthz|readyz|calendar/<str:token>\.ics|instruments/(<int:pk>/(times/|check/|events/)?)?"
-    r"|api/v1/(instruments(/<int:pk>(/availability|/price-list)?)?|availability|))$"
-)
-# Foreign objects behind these are public, so a missing right is 403 and reading them is 200.
-ABOUT_INSTRUMENT = re.compile(r"^(api/v1/)?instruments/|^manage/instruments/")
+EVERYONE = (*ROLES, *TOKENS)
+# Nobody of this world can do these with success: what they need is proven by tests of their own.
+NEVER_DONE = {
+    "GET /operator/mail/": "this is no demo",
+    "GET /operator/mail/{key}/": "this is no demo",
+    "POST /invoices/{pk}/credit/": "the statement of this world has been paid",
+    "POST /api/v1/invoices/{invoice_id}/credit": "the statement of this world has been paid",
+    "GET /finance/fapiao-batch.{form}": "the parties of this world have no tax numbers",
+    "GET /api/v1/exports/fapiao-batch.{form}": "the parties of this world have no tax numbers",
+    "POST /account/profile/confirm-address/": "every address of this world is confirmed",
+    "POST /organisation/{organisation}/members/{user}/scope/": "an enterprise has no lab managers",
+}
+# Whose address is itself the credential.
+CREDENTIALS = ("{secret}", "{token}")
+# What somebody was told while they belonged there stays told.
+TOLD = ("GET /messages/", "GET /messages/newest/", "GET /api/v1/messages")
 
 
-def routes(patterns: list[Any] | None = None, prefix: str = "") -> Iterator[str]:
-    for pattern in get_resolver().url_patterns if patterns is None else patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from routes(pattern.url_patterns, route)
-        elif isinstance(pattern, URLPattern) and not ELSEWHERE.match(route):
-            yield route
+@pytest.fixture(scope="module")
+def walk(world: World) -> Walk:
+    return Walk(world)
+
+
+@pytest.fixture(scope="module")
+def operations(walk: Walk) -> list[Operation]:
+    return walk.operations()
+
+
+def expected(operation: Operation, role: str) -> str:
+    rights = TABLE[str(operation)]
+    if role == "dead":
+        return "sign-in"
+    if role == "reader":
+        return rights.answer("member") if operation.method == "GET" else "403"
+    return rights.answer(role)
+
+
+def walkers(operation: Operation) -> tuple[str, ...]:
+    return EVERYONE if str(operation) in API else ROLES
+
+
+def as_it_answers(walk: Walk, operation: Operation) -> str:
+    """The line that would describe what the operation does now."""
+    verdicts = {role: walk.usual(operation, role).verdict for role in ROLES}
+    let_in = " ".join(role for role in ROLES if verdicts[role] == "in")
+    told = " ".join(role for role in ROLES if verdicts[role] == "403")
+    odd = {role: verdict for role, verdict in verdicts.items() if verdict not in ("in", "403", "404", "sign-in")}
+    sees = f', sees="{told}"' if told else ""
+    return f'    "{operation}": only("{let_in}"{sees}),{f"  # {odd}" if odd else ""}'
+
+
+def without_line(walk: Walk, operations: list[Operation]) -> list[str]:
+    return [
+        f"{one} has no line in tests/access/rights.py. As it answers now, if that is what is meant:\n"
+        f"{as_it_answers(walk, one)}"
+        for one in operations
+        if str(one) not in TABLE
+    ]
+
+
+def differences(walk: Walk, operations: list[Operation], role: str) -> list[str]:
+    """Where the answer is not that of the table, or shows what the role may not read."""
+    wrong = []
+    for operation in operations:
+        if str(operation) not in TABLE or role not in walkers(operation):
+            continue
+        answer, due = walk.usual(operation, role), expected(operation, role)
+        allauths = str(operation) in ALLAUTH and due == "in" and answer.verdict in ("sign-in", "404")
+        if answer.verdict != due and not allauths:
+            wrong.append(f"{operation}: {role} meets {answer.verdict} ({answer.status}), not {due}")
+        shown = [text for text, readers in walk.world.private.items() if role not in readers and text in answer.text]
+        told = role == "left" and str(operation) in TOLD
+        if shown and not told and not any(one in operation.route for one in CREDENTIALS):
+            wrong.append(f"{operation}: shows {role} {', '.join(shown)}")
+    return wrong
+
+
+def test_every_route_has_a_line(walk: Walk, operations: list[Operation]) -> None:
+    missing = without_line(walk, operations)
+
+    assert not missing, "\n" + "\n".join(missing)
+
+
+def test_every_line_has_a_route(operations: list[Operation]) -> None:
+    served = {str(one) for one in operations}
+
+    assert (PAGES | API).keys() - served == set()
+    assert {one.split()[1] for one in ALLAUTH} - {one.route for one in operations} == set()
+
+
+def test_the_document_hides_no_operation() -> None:
+    served = {
+        (method, "/api/v1" + path)
+        for _prefix, router in api._routers
+        for path, view in router.path_operations.items()
+        for operation in view.operations
+        for method in operation.methods
+    }
+
+    assert len(served) == len(documented())
+
+
+@pytest.mark.parametrize("role", EVERYONE)
+def test_everybody_gets_what_the_table_says(walk: Walk, operations: list[Operation], role: str) -> None:
+    wrong = differences(walk, operations, role)
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("role", [role for role in EVERYONE if role not in ("visitor", "dead")])
+def test_what_is_foreign_is_like_what_is_absent(walk: Walk, operations: list[Operation], role: str) -> None:
+    wrong = []
+    for operation in operations:
+        about = [kind for kind in operation.objects.values() if not kind.startswith("=")]
+        if not about or not operation.parameters or str(operation) not in TABLE or role not in walkers(operation):
+            continue
+        due = expected(operation, role)
+        if due == "in" and role != min(TABLE[str(operation)].allowed):
+            continue  # one of those who get in is enough
+        absent = walk.ask(operation, role, lost=True)
+        # A token that may only read is told so before anything is looked up.
+        if absent.verdict not in (("404", "403") if due == "403" else ("404",)):
+            wrong.append(f"{operation}: {role} meets {absent.verdict} for what does not exist")
+        if due == "404" and walk.usual(operation, role).seen != absent.seen:
+            wrong.append(f"{operation}: {role} can tell what is foreign from what is absent")
+        home = walk.world.home.get(role)
+        if "organisation" in operation.parameters and len(operation.parameters) > 1 and due == "404" and home:
+            crossed = walk.ask(operation, role, ids={"organisation": home})
+            if crossed.seen[0] != walk.ask(operation, role, lost=True, ids={"organisation": home}).seen[0]:
+                wrong.append(f"{operation}: {role} reaches it through an organisation of their own")
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("role", ["visitor", "homeless", "left", "eadmin", "xadmin", "xmanager", "xiadmin", "operator"])
+def test_an_internal_instrument_does_not_exist_for_outsiders(
+    walk: Walk, operations: list[Operation], role: str
+) -> None:
+    wrong = []
+    for operation in operations:
+        names = [name for name, kind in operation.objects.items() if kind == "instrument"]
+        if not set(names) & set(operation.parameters):
+            continue
+        hidden = walk.ask(operation, role, ids=dict.fromkeys(names, walk.world.ids["hidden"]))
+        if hidden.seen != walk.ask(operation, role, ids=dict.fromkeys(names, ABSENT)).seen:
+            wrong.append(f"{operation}: {role} meets {hidden.verdict}")
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in NAMED.items() for field in fields])
+def test_ids_inside_a_body_give_nothing_away(walk: Walk, operations: list[Operation], name: str, field: str) -> None:
+    operation = next(one for one in operations if str(one) == name)
+    values = (walk.world.ids[NAMED[name][field]], ABSENT)
+    for role in ("homeless", "left", "xadmin", "xmanager", "xfinance", "xiadmin", "operator"):
+        usual = {**BODIES[name](walk.world), **({"scope": field} if "feeds" in name else {})}
+        answers = [walk.ask(operation, role, body={**usual, field: value}) for value in values]
+        # A form may repeat what was chosen.
+        told = [re.sub(rf"\b({values[0]}|{ABSENT})\b", "", answer.seen[2]) for answer in answers]
+        assert (answers[0].status, told[0]) == (answers[1].status, told[1]), role
+        assert answers[0].status >= 400, role
+
+
+@pytest.mark.parametrize("role", ["xadmin", "xfinance", "xiadmin", "homeless"])
+def test_ids_inside_a_query_give_nothing_away(walk: Walk, role: str) -> None:
+    kinds = {"instrument": "hidden", "organisation": "enterprise", "enterprise": "enterprise", "project": "project"}
+    tried = 0
+    for operation, told in documented().items():
+        named = {one["name"] for one in told.get("parameters", ()) if one["in"] == "query"} & set(kinds)
+        if operation.method != "GET" or operation.parameters:
+            continue
+        for name in named:
+            foreign = walk.ask(operation, role, query={name: walk.world.ids[kinds[name]]})
+            assert foreign.seen == walk.ask(operation, role, query={name: ABSENT}).seen, f"{operation} {name}"
+            tried += 1
+
+    assert tried >= 6
+
+
+def test_every_operation_succeeds_for_somebody(walk: Walk, operations: list[Operation]) -> None:
+    """Else a refusal might hide that a right is missing."""
+    unproven = []
+    for operation in operations:
+        if str(operation) not in PAGES | API or str(operation) in NEVER_DONE:
+            continue
+        met = {role: walk.usual(operation, role).status for role in ROLES if role in TABLE[str(operation)].allowed}
+        if not any(status < 400 for status in met.values()):
+            unproven.append(f"{operation}: {met}; give it an object and a body in tests/access/bodies.py")
+
+    assert not unproven, "\n" + "\n".join(unproven)
+
+
+@pytest.mark.parametrize("role", ["visitor", "left", "eadmin", "iadmin", "operator"])
+def test_the_admin_site_is_for_operators(walk: Walk, role: str) -> None:
+    """Everybody else is sent to sign in, whatever the address."""
+    wrong = []
+    for route in {route for route in routes() if route.startswith(ADMIN)} - {f"{ADMIN}login/", f"{ADMIN}logout/"}:
+        address = re.sub(r"{app_label}", "accounts", re.sub(r"{\w+_id}", "1", route)).replace("{url}", "x")
+        verdict = walk.ask(Operation(address, "GET"), role).verdict
+        if verdict not in (("in", "403", "404", "405") if role in OPERATORS.allowed else ("sign-in",)):
+            wrong.append(f"{address}: {role} meets {verdict}")
+
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+# --- the walk itself ---------------------------------------------------------------------------------------------
+
+
+@page
+def unscoped(request: HttpRequest, pk: int) -> HttpResponse:
+    """What somebody in a hurry might write: any signed-in person, any booking."""
+    return HttpResponse(Booking.objects.get(pk=pk).purpose)
+
+
+urlpatterns = [*real_urls, path("bookings/<int:pk>/label/", unscoped)]
 
 
 @pytest.fixture
-def journey() -> Any:
-    """One whole journey of a company at a lab: ids of what came of it."""
-    with time_machine.travel(at(9, day=date(2026, 11, 24)), tick=False) as clock:
-        instrument = make_instrument()
-        make_price_list(instrument)
-        booking = book(instrument)
-        manager, finance = make_manager(instrument.institution), make_member(instrument.institution, Role.FINANCE)
-        feed, _ = create_feed(user=booking.user, scope="mine")
-        clock.move_to(at(12))
-        usage = verify_usage(usage=finish_booking(booking=booking, by=booking.user), by=manager)
-        charge = Charge.objects.get()
-        invoice = issue_invoice(
-            invoice=draft_invoice(
-                institution_id=instrument.institution_id,
-                customer_id=booking.organisation_id,
-                period="2026-12",
-                by=finance,
-            ),
-            by=finance,
-        )
-        yield {
-            "bookings": booking.pk, "usage": usage.pk, "charges": charge.pk, "invoices": invoice.pk,
-            "instruments": instrument.pk, "feeds": feed.pk, "desk": booking.pk,
-        }  # fmt: skip
+def with_a_hole() -> Iterator[None]:
+    with override_settings(ROOT_URLCONF=__name__):
+        clear_url_caches()
+        yield
+    clear_url_caches()
 
 
-# A body that passes the shape of the operation, so that the answer is about the right.
-SLOT = {"start": "2026-12-20T09:00:00+08:00", "end": "2026-12-20T10:00:00+08:00", "reason": "r"}
-BODIES = {"reschedule": SLOT, "outages": SLOT, "reject": {"reason": "r"}, "fapiao": {"number": "1" * 20}}
+@pytest.mark.usefixtures("with_a_hole")
+def test_a_route_without_a_line_is_named(walk: Walk) -> None:
+    found = [text for text in without_line(walk, walk.operations()) if "/label/" in text]
+
+    assert found[0].startswith("GET /bookings/{pk}/label/ has no line in tests/access/rights.py")
+    assert "xadmin" in found[0]
 
 
-def fill(route: str, ids: dict[str, int]) -> str:
-    """The address of the journey's object of the kind that the route is about."""
-    kind = next((kind for kind in ids if f"{kind}/<int:pk>" in route), "")
-    path = re.sub(r"<int:\w+>", str(ids.get(kind, 10**6)), route)
-    path = path.replace("<str:token>", "x" * 43).replace("<table_format:form>", "csv")
-    path = path.replace("<invoice_table:kind>", "invoices")
-    return "/" + re.sub(r"<[^>]+>", "x", path)
+@pytest.mark.usefixtures("with_a_hole")
+def test_a_view_without_a_scope_is_a_leak(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    hole = Operation("/bookings/{pk}/label/", "GET")
+    monkeypatch.setitem(TABLE, str(hole), only("member eadmin manager iadmin"))
 
-
-def test_visitors_are_sent_to_sign_in_or_get_401(journey: dict[str, int]) -> None:
-    wrong = {}
-    for route in set(routes()):
-        path = fill(route, journey)
-        for method in ("get", "post"):
-            answer = getattr(ApiClient(), method)(path)
-            if PUBLIC.match(route) or answer.status_code == 405:
-                continue
-            if path.startswith("/api/"):
-                allowed = answer.status_code == 401
-            else:
-                allowed = answer.status_code == 302 and "/account/login/" in answer["Location"]
-            if not allowed:
-                wrong[f"{method} {path}"] = answer.status_code
-
-    assert wrong == {}
-
-
-@pytest.mark.parametrize("who", ["another company's administrator", "another institution's manager", "its finance"])
-def test_strangers_get_404_for_everything_of_the_journey(journey: dict[str, int], who: str) -> None:
-    stranger = {
-        "another company's administrator": lambda: make_member(make_enterprise(), Role.ADMIN),
-        "another institution's manager": lambda: make_manager(make_instrument().institution),
-        "its finance": lambda: make_member(make_instrument().institution, Role.FINANCE),
-    }[who]()
-    client, wrong, seen = ApiClient(stranger), {}, 0
-    for route in set(routes()):
-        if route == "instruments/<int:pk>/book/":
-            continue  # anybody may book a public instrument
-        if not any(f"{kind}/<int:pk>" in route for kind in journey) or PUBLIC.match(route):
-            continue
-        path = fill(route, journey)
-        for method in ("get", "post"):
-            body = BODIES.get(path.rstrip("/").rsplit("/", 1)[-1], {}) if method == "post" else None
-            answer = getattr(client, method)(path, body, content_type="application/json")
-            expected = {403, 404} if ABOUT_INSTRUMENT.match(route) else {404}
-            if answer.status_code not in expected | {405}:
-                wrong[f"{method} {path}"] = answer.status_code
-            seen += answer.status_code in expected
-
-    assert wrong == {}
-    assert seen >= 20
+    assert differences(walk, [hole], "member") == []
+    assert differences(walk, [hole], "xadmin") == [
+        "GET /bookings/{pk}/label/: xadmin meets in (200), not 404",
+        "GET /bookings/{pk}/label/: shows xadmin Hidden purpose",
+    ]

@@ -158,3 +158,12 @@ def test_who_may_book_is_refused_and_said() -> None:
 
     assert answers == {"internal": [], "academic": [], "enterprise": ["not_for_you"]}
     assert dict(describe(parse_policy(document)))["preset-who"] == "Only internal users and academic users may book."
+
+
+def test_the_same_code_for_something_else_is_no_audience() -> None:
+    """The sentence about who may book is only for rules that name audiences."""
+    rule = {"id": "x", "kind": "require", "that": {"mode": "self"}, "code": "not_for_you"}
+
+    text = dict(describe(parse_policy({"rules": [rule]})))["x"]
+
+    assert "may book" not in text

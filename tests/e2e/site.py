@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from backend.web.supervisor import Supervisor, manage_command, web_command
+from backend.web.supervisor import Supervisor, manage_command
+from tests.servers import free_port, start_web
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Site:
@@ -49,12 +39,7 @@ class Site:
     def __enter__(self) -> Site:
         self.manage("collectstatic", "--noinput", "--verbosity", "0")
         self.manage("prepare", *(["--demo"] if self._demo else []))
-        self._supervisor.start(web_command(host="127.0.0.1", port=self.port, workers=2, threads=4))
-        try:
-            self._wait()
-        except BaseException:
-            self._supervisor.stop()
-            raise
+        start_web(self._supervisor, self.url, port=self.port, workers=2, threads=4)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,14 +61,3 @@ class Site:
 
     def start_worker(self) -> None:
         self._supervisor.start(manage_command("qcluster"))
-
-    def _wait(self) -> None:
-        for _ in range(150):
-            if self._supervisor.ended:
-                raise RuntimeError("the web server ended by itself")
-            try:
-                with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        raise TimeoutError("the web server does not answer")

@@ -26,18 +26,18 @@ FONTS = {
     "@expo-google-fonts/noto-sans-sc/LICENSE_FONT": "LICENSE",
 }
 ICONS = """
-adjustments-horizontal alert-circle alert-triangle archive arrow-back-up arrow-left arrow-right ban bell book
-bookmark building building-bank building-community building-factory calculator calendar calendar-check
-calendar-event calendar-off calendar-plus calendar-time cash category certificate chart-bar chart-line check
-checklist chevron-down chevron-left chevron-right chevron-up circle-check circle-x clipboard-check clipboard-list
-clock clock-pause cloud-off coin contrast copy credit-card dots dots-vertical download edit external-link eye
-eye-off file-download file-invoice file-text filter flag flask flask-2 gavel grid-dots heart help history home
-hourglass id inbox info-circle key language layout-grid link list list-check list-details lock login-2 logout mail
-map-pin menu-2 message message-circle microscope mood-empty moon network note paperclip pencil percentage phone
-photo player-play player-stop plug plus printer qrcode receipt receipt-refund refresh report-analytics rss school
-search send settings shield-check shield-lock shopping-cart star sun switch-horizontal table tag test-pipe ticket
-timeline tool trash trending-down trending-up upload urgent user user-check user-circle user-cog user-plus users
-users-group video wallet world x zoom-in
+adjustments-horizontal alert-circle alert-triangle archive arrow-back-up arrow-left arrow-right ban bell book bookmark
+building building-bank building-community building-factory calculator calendar calendar-check calendar-event
+calendar-off calendar-plus calendar-time cash category certificate chart-bar chart-line check checklist chevron-down
+chevron-left chevron-right chevron-up circle-check circle-x clipboard-check clipboard-list clock clock-pause cloud-off
+coin contrast copy credit-card dots dots-vertical download edit external-link eye eye-off file-download file-invoice
+file-text filter flag flask flask-2 gavel grid-dots heart help history home hourglass id inbox info-circle key
+language layout-grid link list list-check list-details lock login-2 logout mail map-pin menu-2 message message-circle
+microscope mood-empty moon network note paperclip pencil percentage phone photo player-play player-stop plug plus
+printer qrcode receipt receipt-refund refresh report-analytics rss school search send settings shield-check
+shield-lock shopping-cart star sun switch-horizontal table tag test-pipe ticket timeline tool tools trash
+trending-down trending-up upload urgent user user-check user-circle user-cog user-plus users users-group video wallet
+world x zoom-in
 """.split()
 
 _SOURCE_MAP = re.compile(r"(/\*# ?sourceMappingURL=.*?\*/|//# ?sourceMappingURL=\S*)")
