@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
+from fractions import Fraction
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from django.http import FileResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from backend.core.export import Cell, Format, table_response
+from backend.core.money import round_half_up
 from backend.core.periods import Period, hours
 from booking.models import Usage, UsageState
 from booking.queries.owed import Owed, first_uids, owed_for
@@ -80,7 +81,7 @@ def _about(usage: Usage) -> list[Cell]:
         _wall(booking.end, zone) if booking else "",
         _wall(usage.start, zone),
         _wall(usage.end, zone),
-        _hours(usage),
+        round_half_up(_exact_hours(usage)),
         usage.samples,
     ]
 
@@ -130,7 +131,7 @@ def _service(usage: Usage) -> dict[str, Cell]:
     mode, zone = _mode(usage), usage.instrument.zone
     internal = usage.organisation_id == usage.instrument.institution_id
     return {
-        "serviceAmount": usage.samples if mode == Mode.SAMPLE else reporting.tenths(_exact_hours(usage)),
+        "serviceAmount": usage.samples if mode == Mode.SAMPLE else round_half_up(_exact_hours(usage), 1),
         "serviceTime": _wall(usage.start, zone),
         "endTime": _wall(usage.end, zone),
         "serviceContent": usage.booking.purpose if usage.booking else usage.comment,
@@ -149,14 +150,9 @@ def _wall(at: datetime | None, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else ""
 
 
-def _exact_hours(usage: Usage) -> Decimal:
+def _exact_hours(usage: Usage) -> Fraction:
     assert usage.end is not None
-    exact = hours([Period(usage.start, usage.end)])
-    return Decimal(exact.numerator) / Decimal(exact.denominator)
-
-
-def _hours(usage: Usage) -> Decimal:
-    return round(_exact_hours(usage), 2)
+    return hours([Period(usage.start, usage.end)])
 
 
 def _chunks(rows: QuerySet[Usage]) -> Iterator[list[Usage]]:

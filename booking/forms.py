@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.accounts.models import Organisation, Project
-from backend.core.errors import Invalid, Refusal
 from backend.core.fields import Text
 from backend.core.periods import AmbiguousLocalTime, NonexistentLocalTime, local_instant
 from booking.models import FeedDetail, FeedScope
@@ -24,25 +23,6 @@ WALL = "%Y-%m-%dT%H:%M"
 MOST_TEXT = 2000
 # Beyond these, arithmetic with dates fails; nobody books there.
 YEARS = range(1970, 2200)
-
-
-def checked(form: forms.Form) -> dict[str, Any]:
-    """The cleaned data; `Invalid` with a sentence for each field otherwise."""
-    if form.is_valid():
-        return form.cleaned_data
-    raise Invalid(
-        *(
-            Refusal(error.code or "invalid", _sentence(form, name, message), field=name)
-            for name, errors in form.errors.as_data().items()
-            for error in errors
-            for message in error.messages
-        )
-    )
-
-
-def _sentence(form: forms.Form, name: str, message: str) -> str:
-    label = form.fields[name].label if name in form.fields else None
-    return _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
 
 
 def wall_time(text: str, zone: ZoneInfo) -> datetime | None:
@@ -79,6 +59,20 @@ class WallTimeField(forms.Field):
         if found is None:
             raise forms.ValidationError(_("Please give a date and a time."), "invalid")
         return found
+
+
+def _samples() -> forms.IntegerField:
+    return forms.IntegerField(
+        label=gettext_lazy("Number of samples"),
+        required=False,
+        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
+        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
+    )
+
+
+def _text(label: Any) -> Text:
+    """Several lines that may be left out."""
+    return Text(label=label, required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class TimesForm(forms.Form):
@@ -141,12 +135,7 @@ class WishForm(TimesForm):
     """What the live check needs."""
 
     mode = forms.ChoiceField(choices=Mode.choices, label=gettext_lazy("Mode"))
-    samples = forms.IntegerField(
-        label=gettext_lazy("Number of samples"),
-        required=False,
-        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
-        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
-    )
+    samples = _samples()
     organisation = forms.TypedChoiceField(label=gettext_lazy("For"), coerce=int, empty_value=None, required=False)
     project = forms.TypedChoiceField(
         label=gettext_lazy("Project"),
@@ -211,7 +200,14 @@ class WishForm(TimesForm):
         if len(found) == 1:
             return found[0]
         several = _("This person belongs to several organisations and has to book themselves.")
-        text = several if found else _("Nobody with this address can be booked for. Has the person an account?")
+        text = (
+            several
+            if found
+            else _(
+                "Nobody with this address can be booked for. The person needs an account, and their organisation an "
+                "agreement or a booking of its own here."
+            )
+        )
         self.add_error("party_email", forms.ValidationError(text, "several" if found else "foreign"))
         return None
 
@@ -225,18 +221,14 @@ class BookingForm(WishForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy("What will be measured, in a few words. The lab reads it."),
     )
-    notes = Text(
-        label=gettext_lazy("Notes"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    notes = _text(gettext_lazy("Notes"))
 
 
 class ReasonForm(forms.Form):
     """A step that may carry a reason. ``version`` is what the reader saw."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    reason = Text(
-        label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    reason = _text(gettext_lazy("Reason"))
 
 
 class MoveForm(TimesForm):
@@ -248,15 +240,8 @@ class FinishForm(TimesForm):
     """The use as it was; when it began is only asked where nobody checked in."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    samples = forms.IntegerField(
-        label=gettext_lazy("Number of samples"),
-        required=False,
-        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
-        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
-    )
-    comment = Text(
-        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    samples = _samples()
+    comment = _text(gettext_lazy("Comment"))
 
     def __init__(self, *args: Any, begun: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -266,18 +251,9 @@ class FinishForm(TimesForm):
 class RecordForm(TimesForm):
     """Another measurement of a use; ``reason`` is needed where a verified record is corrected."""
 
-    samples = forms.IntegerField(
-        label=gettext_lazy("Number of samples"),
-        required=False,
-        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
-        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
-    )
-    comment = Text(
-        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
-    reason = Text(
-        label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    samples = _samples()
+    comment = _text(gettext_lazy("Comment"))
+    reason = _text(gettext_lazy("Reason"))
 
     def __init__(self, *args: Any, needs_reason: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -296,15 +272,8 @@ class UnbookedForm(TimesForm):
         required=False,
         help_text=gettext_lazy("Only needed when the person belongs to several organisations."),
     )
-    samples = forms.IntegerField(
-        label=gettext_lazy("Number of samples"),
-        required=False,
-        validators=[MinValueValidator(0), MaxValueValidator(100_000)],
-        widget=forms.NumberInput(attrs={"min": 0, "inputmode": "numeric"}),
-    )
-    comment = Text(
-        label=gettext_lazy("Comment"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    samples = _samples()
+    comment = _text(gettext_lazy("Comment"))
 
     def __init__(self, *args: Any, organisations: Iterable[Organisation], language: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

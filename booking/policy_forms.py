@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any, cast
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking.actions.policies import LAST_DAY
 from booking.rules.presets import Answers, misfits
 
 
@@ -80,8 +83,16 @@ class RulesForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}),
     )
 
-    def __init__(self, *args: Any, liftable: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, liftable: list[tuple[str, str]], earliest: date | None = None, **kwargs: Any
+    ) -> None:
+        """``earliest``: the first day on which a new version may begin; None for the first version."""
         super().__init__(*args, **kwargs)
+        day = self.fields["valid_from"]
+        day.validators.append(MaxValueValidator(LAST_DAY, _("This date is too far away.")))
+        if earliest:
+            day.validators.append(MinValueValidator(earliest, _("A new version begins today or later.")))
+            day.widget.attrs["min"] = earliest.isoformat()
         cast(forms.MultipleChoiceField, self.fields["lifted"]).choices = liftable
         if not liftable:
             del self.fields["lifted"]

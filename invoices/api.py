@@ -73,7 +73,11 @@ def draft(request: HttpRequest, payload: schemas.DraftIn) -> dict[str, Any]:
     institution = get_ledger(access(request), payload.institution)
     customer = get_charged_customer(institution.pk, payload.enterprise)
     made = draft_invoice(
-        institution_id=institution.pk, customer_id=customer.pk, period=payload.period, by=person(request)
+        institution_id=institution.pk,
+        customer_id=customer.pk,
+        period=payload.period,
+        currency=payload.currency,
+        by=person(request),
     )
     return _detail(request, made.pk)
 

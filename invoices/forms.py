@@ -22,6 +22,7 @@ class DraftForm(forms.Form):
     institution = forms.IntegerField(min_value=1, max_value=MOST)
     customer = forms.IntegerField(min_value=1, max_value=MOST)
     period = period_field()
+    currency = forms.RegexField("^[A-Z]{3}$", required=False)
 
 
 class FapiaoForm(forms.Form):
@@ -76,6 +77,7 @@ class InvoiceFilterForm(forms.Form):
             ("", _("All statuses")),
             ("issued", _("All issued")),
             ("owing", _("To be paid")),
+            ("not_due", _("Not due yet")),
             *((value, label) for value, label in ShownStatus.choices if value != ShownStatus.ISSUED),
         ],
     )

@@ -188,17 +188,22 @@ class Counter(models.Model):
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def shown_as(self, status: str, today: date) -> InvoiceQuerySet:
-        """Those with a derived status; ``issued`` means all that have a number, ``owing`` all with a balance."""
+        """Those with a derived status; ``issued`` means all that have a number, ``owing`` all with a balance.
+
+        ``not_due`` are those of ``owing`` that are not overdue.
+        """
         if status == ShownStatus.ISSUED:
             return self.exclude(status=InvoiceStatus.DRAFT)
         if status == "owing":
             return self.owing()
+        if status == "not_due":
+            return self.owing().filter(Q(due_date=None) | Q(due_date__gte=today))
         if status == ShownStatus.PAID:
             return self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE, paid=models.F("total"))
         if status == ShownStatus.OVERDUE:
             return self.owing().filter(due_date__lt=today)
         if status in (ShownStatus.OPEN, ShownStatus.PART_PAID):
-            on_time = self.owing().filter(Q(due_date=None) | Q(due_date__gte=today))
+            on_time = self.shown_as("not_due", today)
             return on_time.filter(paid=0) if status == ShownStatus.OPEN else on_time.filter(paid__gt=0)
         return self.filter(status=status)
 

@@ -27,6 +27,8 @@ PARTY_FIELDS = ("uscc", "address", "phone", "bank", "bank_account")
 # More rows than this make a PDF that no accountant reads and no renderer likes (5,000: 9 s, 475 MiB).
 MAX_LINES = 1000
 PAYMENT_DAYS = 30
+# Printed rows of one charge that are kept on one page.
+TOGETHER = 16
 
 _PERIOD = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _FAPIAO = re.compile(r"[0-9]{20}")
@@ -313,7 +315,6 @@ def negated(number: str) -> str:
     return number[1:] if number.startswith("-") else f"-{number}"
 
 
-_NUMBERS = ("quantity", "unit_price", "amount")
 # Printed on documents, which are Chinese whatever language the reader of a page has chosen.
 UNIT_WORDS = {
     "minute": "分钟", "quarter_hour": "刻钟", "half_hour": "半小时", "hour": "小时", "day": "天", "week": "周",
@@ -344,11 +345,19 @@ def paper(snapshot: Mapping[str, Any], *, unit: Callable[[str], str] = printed_u
             for line in group
         ]
         shown = {key: lines[0][key] for key in ("service_date", "subject", "person", "project")}
-        entries.append({**shown, "lines": lines})
+        entries.append({**shown, "lines": lines, "together": _is_short(lines)})
     totals: dict[str, Any] = {key: grouped(snapshot[key]) for key in ("net", "tax_amount", "total")}
     if "credits" in snapshot:
         totals["credits"] = {**snapshot["credits"], "total": grouped(snapshot["credits"]["total"])}
     return {**snapshot, **totals, "entries": entries}
+
+
+def _is_short(lines: Sequence[Mapping[str, str]]) -> bool:
+    """Whether they surely fit on a part of a page: the renderer fails on more that it shall keep together.
+
+    The column of items takes about ten Chinese characters.
+    """
+    return sum(1 + len(line["name"]) // 10 for line in lines) <= TOGETHER
 
 
 def grouped(number: str) -> str:

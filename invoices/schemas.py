@@ -22,11 +22,12 @@ Period = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["20
 
 
 class InvoiceFilterStatus(StrEnum):
-    """``issued`` means all that have a number, ``owing`` all on which something is to be paid."""
+    """``issued``: all that have a number; ``owing``: all on which something is to be paid; ``not_due``: not overdue."""
 
     DRAFT = "draft"
     ISSUED = "issued"
     OWING = "owing"
+    NOT_DUE = "not_due"
     OPEN = "open"
     PART_PAID = "part_paid"
     PAID = "paid"
@@ -68,6 +69,9 @@ class DraftIn(In):
     institution: Id
     enterprise: Id
     period: Period
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["CNY"])] | None = Field(
+        None, description="Only charges in this currency; without it one in which something is owed"
+    )
 
 
 class FapiaoIn(In):

@@ -35,6 +35,8 @@ LAYERS: dict[str, int] = {
 OWN_FILES: dict[str, int] = {
     "backend.accounts.auth": 4,  # credentials of a request; the doors of every room ask it
     "backend.accounts.own_actions": 2,  # actions that only the pages of accounts call
+    "instruments.record": 0,  # the descriptive half of a model
+    "booking.policy_forms": 4,  # forms of the rules, beside those of bookings
     "backend.web.supervisor": 1,  # processes; knows no app
     "backend.web.seed": 3,  # makes example data through the actions
     "backend.web.context": 4,  # what every page knows

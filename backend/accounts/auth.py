@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy
 from ninja.security import HttpBearer, SessionAuth
 from ninja.utils import check_csrf
 
@@ -60,6 +61,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth sh
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
     """Second factors; their secrets are stored encrypted, so that a copy of the database opens no account."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": gettext_lazy("This code is wrong or too old. Enter the one that shows now."),
+    }
 
     def get_totp_issuer(self) -> str:
         return "Yixiang 仪享"

@@ -14,29 +14,9 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from backend.accounts.models import Group, Organisation, Role, User
 from backend.accounts.queries import groups_of
 from backend.accounts.rules import ROLES, normalise_uscc, uscc_refusals
-from backend.core.errors import Invalid, Refusal
 from backend.core.fields import Text
 
 MOST_NOTE = 1000
-
-
-def checked(form: forms.Form) -> dict[str, Any]:
-    """The cleaned data; `Invalid` with a sentence for each field otherwise. For forms too small to show errors."""
-    if form.is_valid():
-        return form.cleaned_data
-    raise Invalid(
-        *(
-            Refusal(error.code or "invalid", _sentence(form, name, message), field=name)
-            for name, errors in form.errors.as_data().items()
-            for error in errors
-            for message in error.messages
-        )
-    )
-
-
-def _sentence(form: forms.Form, name: str, message: str) -> str:
-    label = form.fields[name].label if name in form.fields else None
-    return _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
 
 
 def _line(label: Any, most: int, *, required: bool = True, **attrs: str) -> Text:
@@ -66,6 +46,12 @@ class PasswordPair(forms.Form):
         elif first:
             self._check(first, User(email=data.get("email") or "", name=data.get("name") or ""))
         return data
+
+    def keep_typed(self) -> None:
+        """Where only other fields are wrong, HTMX leaves the two inputs as they are: a password is never sent back."""
+        if not {"password1", "password2"} & self.errors.keys():
+            for name in ("password1", "password2"):
+                self.fields[name].widget.attrs["hx-preserve"] = "true"
 
     def _check(self, password: str, user: User) -> None:
         try:

@@ -54,6 +54,10 @@ class Access:
         """Ids of the organisations in which the person has one of the roles."""
         return [pk for pk, mine in self.roles.items() if not roles or mine & set(roles)]
 
+    def institutions(self, *roles: str) -> list[int]:
+        """Ids of the institutions among them."""
+        return [pk for pk in self.where(*roles) if self.organisations[pk].kind == OrganisationKind.INSTITUTION]
+
     @property
     def is_operator(self) -> bool:
         return bool(self.where(Role.OPERATOR))
@@ -258,6 +262,13 @@ def registrations(access: Access, status: str = "") -> QuerySet[Registration]:
     return (
         rows.order_by("submitted_at") if status == RegistrationStatus.PENDING else rows.order_by("-decided_at", "-pk")
     )
+
+
+def operated_network(access: Access) -> Organisation:
+    """The network in whose name an operator acts, and whose audit chain takes that; `NotFound` for everybody else."""
+    if not access.is_operator:
+        raise NotFound
+    return access.organisations[access.where(Role.OPERATOR)[0]]
 
 
 def operators() -> list[int]:

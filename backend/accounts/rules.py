@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from stdnum.cn import uscc as stdnum_uscc
@@ -50,6 +51,16 @@ def uscc_refusals(code: str) -> list[Refusal]:
 def uscc_needs_review(code: str) -> bool:
     """A right code that begins with letters: rare, so a person compares it with the licence before it counts."""
     return not stdnum_uscc.is_valid(code)
+
+
+class LongEnough(MinimumLengthValidator):
+    """Django's own, whose sentence has no Chinese."""
+
+    def get_error_message(self) -> str:
+        return _("This password is too short: it needs at least %(number)d characters.") % {"number": self.min_length}
+
+    def get_help_text(self) -> str:
+        return _("At least %(number)d characters.") % {"number": self.min_length}
 
 
 def role_refusals(kind: str, roles: Collection[str]) -> list[Refusal]:

@@ -35,12 +35,11 @@ from pydantic_core.core_schema import ErrorType
 
 from backend.core.errors import Invalid, Refusal, Text, Throttled, Unauthenticated, YixiangError, invalid
 from backend.core.http import as_known, not_json, problem_response
-from backend.core.text import has_control_characters
+from backend.core.text import has_control_characters, has_line_breaks
 
 MAX_LIMIT = 200
 MOST_PROBLEMS = 100
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-_BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 _LOST_PLUS = re.compile(r"(?<=\d) (?=\d\d:?\d\d$)")
 
 
@@ -52,16 +51,16 @@ def plain_text(text: str) -> str:
 
 
 def plain_throughout(value: Any) -> Any:
-    """The same for every text of a free JSON document, keys included."""
-    if isinstance(value, str):
-        plain_text(value)
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            plain_text(str(key))
-            plain_throughout(part)
-    elif isinstance(value, list):
-        for part in value:
-            plain_throughout(part)
+    """The same for every text of a free JSON document, keys included, however deep."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            plain_text(part)
+        elif isinstance(part, Mapping):
+            left += [*map(str, part), *part.values()]
+        elif isinstance(part, list):
+            left += part
     return value
 
 
@@ -88,7 +87,7 @@ def _day_of_our_times(value: date) -> date:
 
 def one_line(text: str) -> str:
     """What becomes a name, a subject or a cell: no line breaks either."""
-    if _BREAK.search(plain_text(text)):
+    if has_line_breaks(plain_text(text)):
         raise PydanticCustomError("line_break", "{words}", {"words": _("Please write this on one line.")})
     return text
 

@@ -1,4 +1,4 @@
-"""Form fields that refuse what no database stores or no reader sees."""
+"""What forms share: a field that refuses what no database stores or no reader sees, and errors as `Invalid`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from backend.core.text import has_control_characters
+from backend.core.errors import Invalid, Refusal
+from backend.core.text import has_control_characters, has_line_breaks
 
 
 class Text(forms.CharField):
@@ -18,6 +19,26 @@ class Text(forms.CharField):
         text: str = super().clean(value)
         if has_control_characters(text):
             raise ValidationError(_("Control characters are not allowed."), code="control_characters")
-        if len(text.splitlines()) > 1 and not isinstance(self.widget, forms.Textarea):
+        if has_line_breaks(text) and not isinstance(self.widget, forms.Textarea):
             raise ValidationError(_("Please write this on one line."), code="line_break")
         return text
+
+
+def checked(form: forms.BaseForm) -> dict[str, Any]:
+    """The cleaned data; `Invalid` with a sentence for each field otherwise. For forms too small to show errors."""
+    if form.is_valid():
+        return form.cleaned_data
+    raise Invalid(
+        *(
+            Refusal(error.code or "invalid", named(form, name, message), field=name)
+            for name, errors in form.errors.as_data().items()
+            for error in errors
+            for message in error.messages
+        )
+    )
+
+
+def named(form: forms.BaseForm, name: str, message: str) -> str:
+    """The message after the label of its field; alone where it is about the whole form."""
+    label = form.fields[name].label if name in form.fields else None
+    return _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message

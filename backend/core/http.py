@@ -1,4 +1,4 @@
-"""The one place where errors become HTTP responses, for pages and API alike."""
+"""The one place where errors become HTTP responses, for pages and API alike; and the way onward after success."""
 
 from __future__ import annotations
 
@@ -120,6 +120,13 @@ def _with_allow(answer: HttpResponse, response: HttpResponse) -> HttpResponse:
     if response.has_header("Allow"):
         answer["Allow"] = ", ".join(sorted(response["Allow"].split(", ")))
     return answer
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """To another page, also out of a fragment: a refusal stays on the page, success leaves it."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return redirect(url)
 
 
 def as_known(exception: Exception) -> YixiangError | None:

@@ -168,6 +168,13 @@ def _end_of_gap(wall: datetime) -> datetime:
     return after
 
 
+def clock_words(start: datetime, end: datetime, zone: ZoneInfo) -> str:
+    """``2026-03-05 09:00–12:00`` by the clock of the zone; with both dates where it reaches into another day."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    until = f"–{end:%H:%M}" if start.date() == end.date() else f" – {end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M}{until}"
+
+
 def local_day(day: date, zone: ZoneInfo) -> Period:
     """Midnight to midnight of a local date."""
     midnight = time(0)

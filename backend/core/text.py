@@ -19,6 +19,7 @@ _RUN = re.compile(r"[^\W_]+(?:[-‐‑–—/+.·_][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 _JOINERS = "-‐‑–—/+.·_"
 _JOINER = re.compile(f"[{re.escape(_JOINERS)}]")
+_BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 # Besides controls: what makes a reader see letters in another order than they are stored.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -38,6 +39,16 @@ def normalise(text: str) -> str:
     """Full width and compatibility forms made plain, lower case, no accents."""
     apart = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).lower())
     return unicodedata.normalize("NFC", "".join(sign for sign in apart if unicodedata.category(sign) != "Mn"))
+
+
+def whole_number(text: str, *, digits: int = 18) -> int | None:
+    """A number as an address or a form carries it; None for anything else, and for more digits than any key has."""
+    return int(text) if text.isdecimal() and len(text) <= digits else None
+
+
+def has_line_breaks(text: str) -> bool:
+    """Whether it is more than one line to any reader of text: what becomes a name, a subject or a cell may not be."""
+    return _BREAK.search(text) is not None
 
 
 def has_control_characters(text: str) -> bool:

@@ -76,15 +76,16 @@ class Customer:
     months: list[tuple[date, Decimal]]
 
 
-def customer(access: Access, now: datetime) -> Customer:
-    """Five queries. Money is what the person may see: their own, or their organisation's."""
+def customer(access: Access, now: datetime, payer: Organisation | None) -> Customer:
+    """Five queries. Bookings are the person's, whoever they are for; money is what they may see of the payer's."""
     mine = own_bookings(access)
     counts = mine.filter(status__in=OCCUPYING, end__gt=now).aggregate(
         waiting=Count("pk", filter=Q(status=Status.REQUESTED)), confirmed=Count("pk", filter=Q(status=Status.CONFIRMED))
     )
     over = {"status__in": (Status.CONFIRMED, Status.IN_USE), "end__lte": now}
     running = mine.filter(status=Status.IN_USE, end__gt=now)
-    spent = _by_month(visible_charges(access).filter(customer__in=access.where()), now)
+    payers = [payer.pk] if payer else access.where()
+    spent = _by_month(visible_charges(access).filter(customer__in=payers), now)
     return Customer(
         upcoming=list(lists.upcoming(access).exclude(status=Status.IN_USE).exclude(**over)[:NEXT]),
         unlogged=list(lists.with_names(mine.filter(**over)).order_by("start", "pk")[:NEXT]),

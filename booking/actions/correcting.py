@@ -9,13 +9,14 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import User
+from backend.accounts.models import Membership, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import invalid, refuse
+from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.actions.requesting import ledger_line
-from booking.actions.transitions import customers, when_words
+from booking.actions.transitions import customers, who_belongs
 from booking.actions.using import CORRECTION_REFERENCE, check_near, check_times, lock_usage, may_verify
 from booking.models import Usage, UsageState
 from booking.queries.corrections import Correction, weigh
@@ -40,9 +41,13 @@ def amend_usage(
     comment: str,
     reason: str = "",
 ) -> Usage:
-    """Edit a record that waits for verification; nothing is charged by this. The same again changes nothing."""
+    """Edit a record that waits for verification; nothing is charged by this. The same again changes nothing.
+
+    Who may not verify it does not edit it either: a colleague would verify it unawares.
+    """
     fresh = lock_usage(usage)
     require_submitted(fresh)
+    may_verify(fresh, by)
     before = _measured(fresh)
     _apply(fresh, start=start, end=end, samples=samples, parameters=parameters, comment=comment)
     if _measured(fresh) == before:
@@ -185,7 +190,11 @@ def _measured(usage: Usage) -> dict[str, Any]:
 
 def _tell(usage: Usage, change: Correction, by: User) -> None:
     booking = usage.booking
-    to = (customers(booking) if booking else {usage.user_id}) - {by.pk}
+    if booking is None:
+        here = Membership.objects.current().filter(organisation=usage.organisation, user=usage.user_id)
+        to = set(here.values_list("user_id", flat=True)) - {by.pk}
+    else:
+        to = who_belongs(customers(booking), booking) - {by.pk}
     assert usage.end is not None
     post(
         key=f"usage_corrected:{usage.uid}",
@@ -196,7 +205,7 @@ def _tell(usage: Usage, change: Correction, by: User) -> None:
             "instrument_en": usage.instrument.name_en or usage.instrument.name,
             "organisation": usage.organisation.name,
             "person": usage.user.name,
-            "when": when_words(usage.start, usage.end, usage.instrument.zone),
+            "when": clock_words(usage.start, usage.end, usage.instrument.zone),
             "zone": usage.instrument.timezone,
             "was": str(change.before),
             "total": str(change.price.total),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.core.db import atomic_action
+from backend.core.errors import refuse
 from booking.actions.requesting import SOURCE
 from booking.actions.transitions import customers, lock_booking, move, note, now_in_minutes, require_status, tell
 from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
+from booking.queries.cancellation import cancellation
 from booking.queries.lists import with_names
 from instruments.models import Instrument
 from invoices.actions.charges import release_charges
@@ -25,14 +28,27 @@ def displace_booking(*, booking: Booking, by: User, reason: str, version: int | 
 
 
 def displace_locked(booking: Booking, *, by: User, reason: str) -> Booking:
-    """The same within an action that holds the instrument."""
+    """The same within an action that holds the instrument. An outage is no way out of a fee or use of one's own."""
     before = booking.status
+    if by.pk == booking.user_id:
+        _refuse_own(booking)
     _close_running_use(booking)
     move(booking, Status.DISPLACED, at=timezone.now(), hold_expires_at=None, reason=reason)
     release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
     tell(booking, "booking_displaced", to=customers(booking))
     note(booking, "booking.displace", by=by, before=before, reason=reason)
     return booking
+
+
+def _refuse_own(booking: Booking) -> None:
+    fee = cancellation(booking, now=timezone.now()) if booking.status == Status.CONFIRMED else None
+    if booking.status == Status.IN_USE or (fee and (fee.refusals or fee.total)):
+        raise refuse(
+            "own_booking",
+            _("Your own booking is hit, and displacing it would cost nothing."),
+            params={"booking": booking.pk},
+            fix_text=_("Finish or cancel it first, or ask a colleague to enter the outage."),
+        )
 
 
 def _close_running_use(booking: Booking) -> None:

@@ -11,9 +11,8 @@ from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Forbidden, NotFound, invalid
 from booking.models import Feed, FeedDetail, FeedScope
-from booking.queries.scope import manages
 from instruments.models import Instrument
-from instruments.queries.rights import visible_instruments
+from instruments.queries.rights import manages, visible_instruments
 
 MOST = 50
 

@@ -8,12 +8,14 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
+from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
 from booking.models import Booking, Status
 from booking.queries.no_show import due_no_shows, no_show_fee, no_show_from
+from booking.queries.scope import is_customer
 from invoices.actions.charges import release_charges
 
 log = logging.getLogger(__name__)
@@ -23,10 +25,13 @@ log = logging.getLogger(__name__)
 def mark_no_show(*, booking: Booking, by: User, reason: str = "", version: int | None = None) -> Booking:
     """A manager notes that nobody came; the customer owes what the booking's price list asks for that.
 
-    Possible once the grace after the booked start has passed, on any instrument.
+    Possible once the grace after the booked start has passed, on any instrument. Nobody notes their own: cancelling
+    may cost more.
     """
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
+    if is_customer(access_of(by), booking):
+        raise refuse("own_booking", _("Nobody notes a no-show of their own. Please ask a colleague."))
     due = no_show_from(booking)
     if due is None:
         raise refuse("still_in_use", _("Somebody else is still using it, so the customer cannot begin yet."))

@@ -13,9 +13,10 @@ from backend.accounts.models import User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import NotFound, Refusal, Refused, Stale, invalid, refuse
+from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.actions.displacing import displace_locked, tell_of_free_time
-from booking.actions.transitions import managers, now_in_minutes, when_words
+from booking.actions.transitions import managers, now_in_minutes
 from booking.models import Booking
 from booking.queries.outages import hit_bookings
 from instruments.actions.occupancy import lock_instruments, occupy_every_unit, vacate
@@ -199,7 +200,7 @@ def _hits(booking: Booking) -> Refusal:
         "hits_booking",
         _("%(when)s: booked by %(who)s (%(status)s).")
         % {
-            "when": when_words(booking.start, booking.end, booking.instrument.zone),
+            "when": clock_words(booking.start, booking.end, booking.instrument.zone),
             "who": f"{booking.organisation.name}, {booking.user.name}",
             "status": booking.get_status_display(),
         },
@@ -218,7 +219,7 @@ def _tell_lab(outage: Outage, kind: str, by: User) -> None:
         context={
             "instrument": instrument.name,
             "instrument_en": instrument.name_en or instrument.name,
-            "when": when_words(outage.start, outage.end, instrument.zone),
+            "when": clock_words(outage.start, outage.end, instrument.zone),
             "zone": instrument.timezone,
             "reason": outage.reason,
             "person": by.name,

@@ -20,6 +20,9 @@ from booking.rules.layers import parse_policy
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
 
+LAST_DAY = date(2200, 1, 1)
+# Every request reads them anew, and every booking keeps them.
+LONGEST = 300_000
 # How JSON writes the control characters that databases and pages cannot hold.
 CONTROL = "\\u00"
 # What the audit record calls the object of each layer.
@@ -45,12 +48,18 @@ def save_rules(*, holder: Holder, document: Mapping[str, Any], by: User, valid_f
     `Invalid` names every problem of the document.
     """
     parse_policy(document)
-    if CONTROL in json.dumps(document, ensure_ascii=False):
+    text = json.dumps(document, ensure_ascii=False)
+    if len(text) > LONGEST:
+        words = _("These rules are too long: at most %(limit)s characters.") % {"limit": LONGEST}
+        raise invalid("policy", words, "too_long", params={"limit": LONGEST})
+    if CONTROL in text:
         raise invalid("policy", _("The text contains characters that cannot be stored or shown."), "control_characters")
     _lock(holder)
     mine = holder.policies()
     if valid_from and valid_from < holder.today and mine.exists():
         raise invalid("valid_from", _("A new version begins today or later."), "in_the_past")
+    if valid_from and valid_from > LAST_DAY:
+        raise invalid("valid_from", _("This date is too far away."), "too_far")
     policy = Policy.objects.create(
         **holder.keys,
         version=(mine.aggregate(last=Max("version"))["last"] or 0) + 1,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.utils import timezone
@@ -15,6 +14,7 @@ from backend.accounts.models import Membership, Role, User
 from backend.accounts.queries import people_with
 from backend.audit.actions import record
 from backend.core.errors import NotFound, Stale, refuse
+from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.models import OCCUPYING, Booking
 from booking.queries.scope import OWN_DESKS
@@ -87,13 +87,6 @@ def note(booking: Booking, action: str, *, by: User | None, before: str = "", re
     )
 
 
-def when_words(start: datetime, end: datetime, zone: ZoneInfo) -> str:
-    """``2026-03-05 09:00–12:00``, by the clock of the zone."""
-    start, end = start.astimezone(zone), end.astimezone(zone)
-    until = f"–{end:%H:%M}" if start.date() == end.date() else f" – {end:%Y-%m-%d %H:%M}"
-    return f"{start:%Y-%m-%d %H:%M}{until}"
-
-
 def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **more: Any) -> None:
     """A message about the booking; one per event, because the version is part of its key unless it has its own."""
     zone = booking.instrument.zone
@@ -102,7 +95,7 @@ def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **mor
         "instrument_en": booking.instrument.name_en or booking.instrument.name,
         "organisation": booking.organisation.name,
         "person": booking.user.name,
-        "when": when_words(booking.start, booking.end, zone),
+        "when": clock_words(booking.start, booking.end, zone),
         "zone": booking.instrument.timezone,
         "total": booking.quote.get("total", ""),
         "currency": booking.quote.get("currency", ""),
@@ -114,10 +107,23 @@ def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **mor
     post(
         key=key or f"{kind}:{booking.uid}:{booking.version}",
         kind=kind,
-        recipients=to,
+        recipients=who_belongs(set(to), booking),
         context=context,
         path=f"/bookings/{booking.pk}/",
     )
+
+
+def who_belongs(people: set[int], booking: Booking) -> set[int]:
+    """Those of the people who still belong to the customer or the lab; others may not read of it any more.
+
+    The administrators of the customer hear in the place of a user who left.
+    """
+    parties = (booking.organisation_id, booking.instrument.institution_id)
+    here = Membership.objects.current().filter(user__in=people, organisation__in=parties)
+    belong = set(here.values_list("user_id", flat=True))
+    if booking.user_id in people - belong:
+        belong |= set(people_with(booking.organisation_id, [Role.ADMIN]))
+    return belong
 
 
 def customers(booking: Booking) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Organisation, User
+from backend.accounts.models import Membership, Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import NotFound, invalid, refuse
@@ -232,8 +232,12 @@ def lock_usage(usage: Usage) -> Usage:
 
 
 def may_verify(usage: Usage, by: User) -> None:
+    """`Refused` for one's own use, and for that of an enterprise that one belongs to oneself."""
     if by.pk == usage.user_id:
         raise refuse("own_use", _("Nobody verifies their own use. Please ask a colleague."))
+    outside = usage.organisation_id != usage.instrument.institution_id
+    if outside and Membership.objects.current().filter(user=by, organisation=usage.organisation_id).exists():
+        raise refuse("own_use", _("You belong to the customer yourself. Please ask a colleague."))
 
 
 @atomic_action

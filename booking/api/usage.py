@@ -18,7 +18,7 @@ from booking.models import Booking, Usage
 from booking.queries import lists, scope
 from booking.queries.customers import member_who_used
 from booking.schemas import AmendUsage, CorrectUsage, Measured, NewUsage, UsageFilter, UsageOut, UsagePage
-from instruments.queries.rights import get_visible_instrument
+from instruments.queries.rights import get_visible_instrument, manages
 
 router = Router(auth=signed_in, tags=["usage"])
 
@@ -46,9 +46,10 @@ def usage(request: HttpRequest, pk: int) -> dict[str, Any]:
 def record(request: HttpRequest, body: NewUsage) -> Status[dict[str, Any]]:
     mine, by = access(request), person(request)
     if body.booking is not None:
-        return Status(201, usage_out(_record_booked(scope.get_managed_booking(mine, body.booking), body, by)))
+        booking = scope.get_managed_booking(mine, body.booking)
+        return Status(201, usage_out(_record_booked(booking, body, by, by_lab=scope.acts_for_lab(mine, booking))))
     instrument = get_visible_instrument(mine, body.instrument)
-    if not scope.manages(mine, instrument):
+    if not manages(mine, instrument):
         raise Forbidden
     member = member_who_used(instrument.institution_id, user=body.user or by.pk, organisation=body.organisation)
     usage = using.record_usage(
@@ -66,7 +67,7 @@ def record(request: HttpRequest, body: NewUsage) -> Status[dict[str, Any]]:
     return Status(201, usage_out(usage))
 
 
-def _record_booked(booking: Booking, body: NewUsage, by: User) -> Usage:
+def _record_booked(booking: Booking, body: NewUsage, by: User, *, by_lab: bool) -> Usage:
     """The use of a booking; the same again returns the record, as a device may send twice."""
     if body.instrument != booking.instrument_id:
         raise invalid("instrument", _("The booking is of another instrument."), "other_instrument")
@@ -77,7 +78,7 @@ def _record_booked(booking: Booking, body: NewUsage, by: User) -> Usage:
     known = Usage.objects.filter(instrument=booking.instrument, source_ref=body.source_ref).first()
     if known is not None:
         return using.same_record(known, Usage(**told, user_id=booking.user_id, organisation_id=booking.organisation_id))
-    return using.finish_booking(booking=booking, by=by, source_ref=body.source_ref, by_lab=True, **told)
+    return using.finish_booking(booking=booking, by=by, source_ref=body.source_ref, by_lab=by_lab, **told)
 
 
 @router.post("/usage/{int:pk}/verify", response=UsageOut, summary="Confirm a record; charges become final")

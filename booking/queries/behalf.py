@@ -1,8 +1,9 @@
 """For whom somebody may book besides themselves: one rule for the page and the API.
 
 An administrator books for the people of their organisation. Who manages the instrument books for customers: for
-people who have booked at the institution before, whose names the lab knows, and for anybody whose exact e-mail
-address they were given. Nobody can list the people of another organisation.
+people who have booked at the institution before, whose names the lab knows, and by exact e-mail address for people
+whose organisation has dealt with the institution: nobody is billed by a lab of which they never heard. Nobody can list
+the people of another organisation.
 """
 
 from __future__ import annotations
@@ -10,15 +11,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Membership, MembershipQuerySet, Organisation, OrganisationKind, Role, User
+from backend.accounts.models import (
+    Agreement,
+    Membership,
+    MembershipQuerySet,
+    Organisation,
+    OrganisationKind,
+    Role,
+    User,
+)
 from backend.accounts.queries import Access
 from backend.core.errors import Invalid, invalid
 from booking.models import Booking
 from booking.queries.assess import Assessment, Wish
-from booking.queries.scope import manages, roles_held
+from booking.queries.scope import roles_held
 from instruments.models import Instrument
+from instruments.queries.rights import manages
 
 # More are found by their e-mail address.
 MOST_NAMED = 300
@@ -64,11 +75,21 @@ def party_of(access: Access, instrument: Instrument, user_id: int, organisation_
 
 
 def parties_by_email(access: Access, instrument: Instrument, email: str) -> list[Party]:
-    """By exact address: colleagues for an administrator, anybody for who manages the instrument."""
+    """By exact address: colleagues for an administrator, people of customers for who manages the instrument."""
     rows = _parties(_bookers().filter(user__email=email.strip().lower()))
-    if manages(access, instrument):
-        return rows
-    return [each for each in rows if access.has(each.organisation.pk, Role.ADMIN)]
+    dealt = _dealt_with(instrument, rows) if manages(access, instrument) else set()
+    return [each for each in rows if each.organisation.pk in dealt or access.has(each.organisation.pk, Role.ADMIN)]
+
+
+def _dealt_with(instrument: Instrument, rows: Iterable[Party]) -> set[int]:
+    """Which of their organisations are the institution itself, have an agreement in force or have booked there."""
+    ids = {each.organisation.pk for each in rows}
+    institution = instrument.institution_id
+    today = timezone.now().astimezone(instrument.zone).date()
+    agreed = Agreement.objects.in_force(today).filter(institution=institution, customer__in=ids)
+    booked = Booking.objects.filter(instrument__institution=institution, organisation__in=ids)
+    found = {*agreed.values_list("customer", flat=True), *booked.order_by().values_list("organisation", flat=True)}
+    return found | ({institution} & ids)
 
 
 def party_by_email(access: Access, instrument: Instrument, email: str, organisation_id: int | None) -> Party:

@@ -11,9 +11,8 @@ from backend.accounts.models import Role, digest_secret
 from backend.accounts.queries import Access, access_of
 from backend.core.errors import NotFound
 from booking.models import OCCUPYING, Booking, Feed, FeedDetail, FeedScope, Status
-from booking.queries.scope import manages
 from instruments.models import Outage
-from instruments.queries.rights import visible_instruments
+from instruments.queries.rights import manages, visible_instruments
 
 # How long a cancelled booking stays in a feed after its end, so that every reader has seen it go.
 AFTERLIFE = timedelta(days=14)

@@ -12,8 +12,9 @@ from backend.accounts.models import Agreement
 from backend.accounts.queries import Access
 from booking.models import OCCUPYING, Approval, Booking, Usage
 from booking.queries.lists import neighbours, track_record
-from booking.queries.scope import managed_bookings, manages
+from booking.queries.scope import managed_bookings
 from instruments.models import Condition
+from instruments.queries.rights import manages
 from invoices.models import Charge, ChargeLine
 from invoices.queries.charges import standing_lines, with_lines
 

@@ -19,7 +19,7 @@ from booking.queries import scope
 from booking.queries.times import read_times
 from instruments.models import Instrument, Occupancy, OccupancyKind
 from instruments.queries.free import availability
-from instruments.queries.rights import managed_instruments
+from instruments.queries.rights import managed_instruments, manages
 
 LONGEST = timedelta(days=93)
 # What a calendar shows of the past and the future; what never happened is left out.
@@ -59,11 +59,11 @@ def instrument_events(
     """Open hours behind, taken time before them; who has it only for its customer and the lab."""
     times = read_times(instrument, start, end)
     out = [_background(number, period.start, period.end) for number, period in enumerate(times.open)]
-    manages = scope.manages(access, instrument)
+    is_lab = manages(access, instrument)
     named: list[Booking] = []
     if access.user_id is not None:
         rows = _with_names(Booking.objects.filter(instrument=instrument, status__in=SHOWN).overlapping(start, end))
-        named = [row for row in rows if manages or scope.is_customer(access, row)]
+        named = [row for row in rows if is_lab or scope.is_customer(access, row)]
     own = {row.occupancy_id for row in named if row.occupancy_id is not None}
     out += [booking_event(row, language=language, who=True, instrument=False) for row in named]
     if instrument.units == 1:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from backend.core.db import among
-from booking.models import Policy
+from booking.models import Layer, Policy
 from instruments.models import Instrument
 
 _LEAD = re.compile(r"start -(\d{1,4})(min|h|d)")
@@ -24,7 +24,7 @@ def first_starts(pks: Sequence[int], now: datetime) -> Mapping[int, tuple[dateti
     Only rules without conditions count, so the answer is a good proposal; booking asks the whole policy.
     """
     places = list(Instrument.objects.filter(pk__in=among(pks)).values_list("pk", "institution_id", "group_id"))
-    wanted = Q(layer=1) | Q(organisation__in={p[1] for p in places}) | Q(instrument__in=among(pks))
+    wanted = Q(layer=Layer.NETWORK) | Q(organisation__in={p[1] for p in places}) | Q(instrument__in=among(pks))
     wanted |= Q(group__in={p[2] for p in places if p[2]})
     newest: dict[tuple[int, int | None], list[tuple[str, timedelta, int]]] = {}
     rows = Policy.objects.filter(wanted, valid_from__lte=timezone.localdate(now)).order_by("valid_from", "version")
@@ -36,10 +36,10 @@ def first_starts(pks: Sequence[int], now: datetime) -> Mapping[int, tuple[dateti
     out = {}
     for pk, institution, group in places:
         # Most instruments have no rules of their own: what holds for one holds for all of its place.
-        place = (institution, group, pk if (4, pk) in newest else None)
+        place = (institution, group, pk if (Layer.INSTRUMENT, pk) in newest else None)
         if place not in known:
-            layers = [newest.get(key, []) for key in ((1, None), (2, institution), (3, group), (4, pk))]
-            known[place] = _first_start(layers, now)
+            holders = zip(Layer, (None, institution, group, pk), strict=True)  # from the widest on
+            known[place] = _first_start([newest.get(holder, []) for holder in holders], now)
         out[pk] = known[place]
     return out
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from backend.accounts.models import Role
 from backend.accounts.queries import Access
+from backend.core.text import whole_number
 from booking.models import Booking, Status, Usage
 from booking.queries import lists
 from booking.queries.owed import BOOKING, Owed, owed_by_source
@@ -42,7 +43,7 @@ class Filters:
         return cls(
             who=query.get("who", ""),
             status=status if status in Status.values else "",
-            instrument=int(instrument) if instrument.isdecimal() and len(instrument) < 10 else None,
+            instrument=whole_number(instrument),
             first=_date(query.get("from", "")),
             last=_date(query.get("to", "")),
         )

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from backend.accounts.models import Agreement, Organisation, OrganisationKind, Role
+from backend.accounts.models import Agreement, Organisation, Role
 from backend.accounts.queries import Access
 from backend.core.errors import Forbidden, NotFound
 from backend.core.periods import local_day
@@ -50,9 +50,7 @@ def reported_usage(access: Access, wanted: Wanted) -> QuerySet[Usage]:
 
 
 def _institution(access: Access, pk: int | None) -> Organisation | None:
-    reports = [
-        one for one in access.where(*REPORTERS) if access.organisations[one].kind == OrganisationKind.INSTITUTION
-    ]
+    reports = access.institutions(*REPORTERS)
     if pk is None:
         if not reports:
             raise Forbidden

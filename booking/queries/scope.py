@@ -17,7 +17,7 @@ from backend.core.db import among, one
 from backend.core.errors import Forbidden
 from booking.models import Approval, Booking, BookingQuerySet, Usage
 from instruments.models import Instrument
-from instruments.queries.rights import managed_instruments, manages_any
+from instruments.queries.rights import managed_instruments, manages, manages_any
 
 # Roles that agree in their own name. Every other name that a policy gives is taken by those who manage the instrument.
 OWN_DESKS = (Role.FINANCE, Role.ADMIN)
@@ -109,11 +109,6 @@ def visible_usage(access: Access) -> QuerySet[Usage]:
     finance = Instrument.objects.filter(institution__in=access.where(Role.FINANCE))
     ids = _fetched(managed_instruments(access) | finance)
     return Usage.objects.filter(_customer(access, "user") | Q(instrument__in=ids))
-
-
-def manages(access: Access, instrument: Instrument) -> bool:
-    """Whether the person manages the instrument; at most one query."""
-    return managed_instruments(access).filter(pk=instrument.pk).exists()
 
 
 def get_visible_booking(access: Access, pk: int) -> Booking:

@@ -34,7 +34,10 @@ _PACKAGES = {
 _PROGRAMS = (b"MZ", b"\x7fELF", b"\xca\xfe\xba\xbe", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xd0\xcf\x11\xe0")
 # What a double click runs, or a browser shows as a page.
 _DANGEROUS = frozenset(
-    "bat cmd com cpl exe hta htm html jar js jse lnk mht mhtml msi ps1 py reg scr sh svg url vbe vbs wsf xhtml".split()
+    "bat cmd com cpl exe hta htm html jar js jse lnk mht mhtml msi ps1 py reg scr sh svg url vbe vbs wsf xhtml "
+    "application command desktop diagcab iqy psm1 rdp sct settingcontent-ms shtml slk vb ws wsc wsh xht "
+    # Documents with macros, under whatever name these lie inside.
+    "docm dotm pptm potm ppam ppsm xlam xlsb xlsm xltm".split()
 )
 # What instruments write: microscopy, diffraction, spectroscopy, chromatography, thermal analysis, magnetic resonance.
 INSTRUMENT_DATA = frozenset(

@@ -46,10 +46,12 @@ def problems_of(pair: Pair) -> Iterator[Problem]:
     if pair.booked is None:
         yield Problem("unbooked", _("Used without a booking."))
         return
-    yield from _against_booking(pair.booked, pair.used)
+    yield from _against_booking(pair.booked, pair.used, running=pair.over)
 
 
-def _against_booking(booked: tuple[datetime, datetime], used: tuple[datetime, datetime]) -> Iterator[Problem]:
+def _against_booking(
+    booked: tuple[datetime, datetime], used: tuple[datetime, datetime], *, running: bool
+) -> Iterator[Problem]:
     if used[1] <= booked[0] or used[0] >= booked[1]:
         yield Problem("outside", _("The use lies outside the booked time."))
         return
@@ -57,7 +59,7 @@ def _against_booking(booked: tuple[datetime, datetime], used: tuple[datetime, da
     if early > TOLERANCE:
         yield Problem("early", _minutes(early, "early"))
     if late > TOLERANCE:
-        yield Problem("late", _minutes(late, "late"))
+        yield Problem("late", _minutes(late, "running" if running else "late"))
     longer = (used[1] - used[0]) - (booked[1] - booked[0])
     if longer > 2 * TOLERANCE and longer not in (early, late):
         yield Problem("longer", _minutes(longer, "longer"))
@@ -71,6 +73,11 @@ def _minutes(length: timedelta, which: str) -> str:
         ),
         "late": ngettext(
             "Ended %(number)s minute after the booking.", "Ended %(number)s minutes after the booking.", number
+        ),
+        "running": ngettext(
+            "Still running %(number)s minute after the booking.",
+            "Still running %(number)s minutes after the booking.",
+            number,
         ),
         "longer": ngettext("%(number)s minute longer than booked.", "%(number)s minutes longer than booked.", number),
     }

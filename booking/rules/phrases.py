@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -68,6 +69,14 @@ def _field(value: FieldTest) -> str:
     if value.newer is not None:
         found.append(_("%(field)s: less than %(span)s ago") % {"field": name, "span": words.span(value.newer)})
     return words.both(found)
+
+
+def whom(tests: Sequence[Test]) -> str:
+    """The audiences, where nothing but one of them is asked for; empty for every other condition."""
+    asked = tests[0] if len(tests) == 1 else None
+    if not isinstance(asked, FieldTest) or asked.key != "audience" or not asked.one_of or None in asked.one_of:
+        return ""
+    return words.both(words.value(asked.key, each) for each in asked.one_of)
 
 
 def _options(key: str, options: tuple[Any, ...]) -> str:

@@ -86,6 +86,9 @@ def _needs_booking(finding: Finding, situation: Situation) -> str:
 
 
 def _require(finding: Finding, situation: Situation) -> str:
+    whom = phrases.whom(finding.about["tests"])
+    if whom:
+        return _("Only for %(whom)s.") % {"whom": whom}
     text = _("Needed: %(needs)s.") % {"needs": words.both(phrases.test(each) for each in finding.about["tests"])}
     for name, at in finding.values.get("lapsed", {}).items():
         shown = {"field": words.field_name(name), "at": words.instant(at, situation.calendar)}

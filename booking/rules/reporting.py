@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
 
 from instruments.models import Mode
 
@@ -41,8 +40,3 @@ def days_of(period: str) -> tuple[date, date]:
 
 def quarter_of(day: date) -> str:
     return f"{day.year}Q{(day.month + 2) // 3}"
-
-
-def tenths(hours: Decimal) -> Decimal:
-    """Hours to one decimal, half up."""
-    return hours.quantize(Decimal("0.1"), rounding=ROUND_HALF_UP)

@@ -22,8 +22,8 @@ from .model import DEFAULT_ACTS, Case, Parameters, Policy, Rule
 from .situation import Situation, Subject
 from .values import as_instant
 
-# The code of a requirement that says for whom the instrument is there.
-NOT_FOR_YOU = "not_for_you"
+# The codes of requirements that say for whom the instrument, or a mode of it, is there.
+NOT_FOR_YOU, NO_SUCH_MODE = "not_for_you", "mode_not_offered"
 
 
 def describe(policy: Policy, *, audience: Mapping[str, Any] | None = None) -> list[tuple[str, str]]:
@@ -92,14 +92,15 @@ def _who_needs_approval(case: Case) -> str:
 
 
 def _who_may_book(case: Case) -> str:
-    """The requirement that only says for whom the instrument is there."""
-    value, outcome = case.parameters, case.outcome
-    if case.free or not isinstance(value, Require) or outcome.code != NOT_FOR_YOU or len(value.that.tests) != 1:
+    """The requirement that only says for whom the instrument, or a mode of it, is there."""
+    value, code = case.parameters, case.outcome.code
+    if case.free or not isinstance(value, Require) or code not in (NOT_FOR_YOU, NO_SUCH_MODE):
         return ""
-    (test,) = value.that.tests
-    if not isinstance(test, FieldTest) or test.key != "audience" or not test.one_of:
+    whom = phrases.whom(value.that.tests)
+    if not whom:
         return ""
-    return _("only %(whom)s may book.") % {"whom": words.both(words.value(test.key, each) for each in test.one_of)}
+    text = _("only %(whom)s may book.") if code == NOT_FOR_YOU else _("only for %(whom)s.")
+    return text % {"whom": whom}
 
 
 def _names_cancelling(case: Case, rule: Rule) -> bool:

@@ -15,12 +15,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
+from backend.core.fields import checked
+from backend.core.http import go
 from backend.core.periods import to_utc
 from booking.actions.changing import cancel_booking, reschedule_booking, withdraw_booking
 from booking.actions.deciding import approve_booking, reject_booking
 from booking.actions.using import EARLY, finish_booking, start_booking
 from booking.feeds import render_booking
-from booking.forms import FinishForm, MoveForm, ReasonForm, checked
+from booking.forms import FinishForm, MoveForm, ReasonForm
 from booking.models import Booking, Status
 from booking.queries import lists, scope
 from booking.queries.cancellation import cancellation
@@ -30,6 +32,7 @@ from booking.views.lifecycle import deadlines, lab_steps
 from booking.views.talk import talk_of
 from booking.views.when import moved, when
 from instruments.models import Mode
+from instruments.queries.rights import manages
 from invoices.models import ChargeState
 
 
@@ -39,7 +42,7 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
     mine = access(request)
     found = scope.get_visible_booking(mine, pk)
     now = timezone.now()
-    customer, lab = scope.is_customer(mine, found), scope.manages(mine, found.instrument)
+    customer, lab = scope.is_customer(mine, found), manages(mine, found.instrument)
     can = steps(found, now, customer=customer, lab=lab) if customer or lab else set()
     if lab and not customer:
         can |= lab_steps(found, now)
@@ -129,7 +132,7 @@ def _at_once(history: list[dict[str, Any]]) -> bool:
 def _there(request: HttpRequest, found: Booking, text: str) -> HttpResponse:
     """Back to where the step was taken, with what was done."""
     messages.success(request, text)
-    return show.go(request, reverse("booking:booking", args=[found.pk]))
+    return go(request, reverse("booking:booking", args=[found.pk]))
 
 
 @require_POST
@@ -202,7 +205,7 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
     text = _("The use has been logged. The lab verifies it next.")
     if request.POST.get("back") == "usage":
         messages.success(request, text)
-        return show.go(request, reverse("booking:usage"))
+        return go(request, reverse("booking:usage"))
     return _there(request, found, text)
 
 

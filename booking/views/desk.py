@@ -16,8 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
 from backend.core.errors import NotFound
+from backend.core.fields import checked
+from backend.core.http import go
+from backend.core.text import whole_number
 from booking.actions.deciding import approve_booking, reject_booking
-from booking.forms import ReasonForm, checked
+from booking.forms import ReasonForm
 from booking.models import Booking, Status
 from booking.queries import events as calendar
 from booking.queries import lists, scope
@@ -44,7 +47,7 @@ def _lab(request: HttpRequest) -> Access:
 def desk(request: HttpRequest) -> HttpResponse:
     me = _lab(request)
     chosen = request.GET.get("request", "")
-    context = _requests(me, int(chosen) if chosen.isdecimal() and len(chosen) < 12 else None)
+    context = _requests(me, whole_number(chosen))
     if request.headers.get("HX-Request"):
         return render(request, "booking/_desk.html", context)
     language = get_language() or ""
@@ -55,7 +58,9 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 def _requests(me: Access, chosen: int | None, *, place: int = 0) -> dict[str, Any]:
     """The list and the chosen request, or the one that now stands at ``place``; eight queries at most."""
-    rows = list(with_talk(lists.requests_to_decide(me))[:MOST_REQUESTS])
+    rows = list(with_talk(lists.requests_to_decide(me))[: MOST_REQUESTS + 1])
+    more = len(rows) > MOST_REQUESTS
+    rows = rows[:MOST_REQUESTS]
     found = next((number for number, row in enumerate(rows) if row.pk == chosen), min(place, len(rows) - 1))
     if not rows:
         return {"requests": [], "booking": None}
@@ -63,6 +68,7 @@ def _requests(me: Access, chosen: int | None, *, place: int = 0) -> dict[str, An
     now = timezone.now()
     return {
         "requests": rows,
+        "more": more,
         "booking": booking,
         "instrument": booking.instrument,
         "previous": rows[found - 1] if found > 0 else None,
@@ -88,6 +94,9 @@ def decide(request: HttpRequest, pk: int, what: str) -> HttpResponse:
     """Approve or reject; the next request takes the decided one's place."""
     me = _lab(request)
     found = scope.get_booking_to_decide(me, pk)
+    if found.status != Status.REQUESTED and request.headers.get("HX-Request"):
+        messages.info(request, _faster(found))
+        return _next(request, me, 0)
     place = _place(me, found)
     data = checked(ReasonForm(request.POST))
     if what == "approve":
@@ -98,11 +107,24 @@ def decide(request: HttpRequest, pk: int, what: str) -> HttpResponse:
         reject_booking(booking=found, by=person(request), reason=data["reason"], version=data["version"])
         messages.success(request, _("Rejected. The customer has been told why."))
     if not request.headers.get("HX-Request"):
-        return show.go(request, reverse("booking:desk"))
+        return go(request, reverse("booking:desk"))
+    return _next(request, me, place)
+
+
+def _next(request: HttpRequest, me: Access, place: int) -> HttpResponse:
     context = _requests(me, None, place=place) | {"decided": True}
     response = render(request, "booking/_desk.html", context)
     response["HX-Trigger"] = "desk-changed"
     return response
+
+
+def _faster(found: Booking) -> str:
+    """Who changed the request while it was still on the screen."""
+    steps = [row["by"] for row in lists.history(found) if (row["after"] or {}).get("status") == found.status]
+    told = {"state": found.get_status_display(), "who": steps[-1] if steps else None}
+    if told["who"]:
+        return _("%(who)s was faster: this request is “%(state)s” by now.") % told
+    return _("This request is “%(state)s” by now.") % told
 
 
 def _place(me: Access, found: Booking) -> int:

@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from backend.accounts.auth import access, current_organisation, page, person
+from backend.core.fields import checked
+from backend.core.http import go
+from backend.core.text import whole_number
 from booking.actions.feeds import create_feed, replace_feed, revoke_feed
 from booking.feeds import render_feed
-from booking.forms import FeedForm, checked
+from booking.forms import FeedForm
 from booking.models import Feed, FeedDetail, FeedScope
 from booking.queries.subscriptions import get_feed, instruments_to_follow, living_feeds
-from booking.views import show
 from instruments.queries.rights import get_visible_instrument
 
 
@@ -62,7 +64,7 @@ def _form(request: HttpRequest, data: Any = None) -> FeedForm:
         data,
         initial=initial,
         organisations=sorted(me.organisations.values(), key=lambda one: one.name),
-        instruments=instruments_to_follow(me, asked=int(asked) if asked.isdecimal() and len(asked) < 12 else 0),
+        instruments=instruments_to_follow(me, asked=whole_number(asked) or 0),
         language=get_language() or "",
     )
 
@@ -102,7 +104,7 @@ def _once(request: HttpRequest, made: tuple[Feed, str]) -> HttpResponse:
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     revoke_feed(feed=get_feed(person(request), pk), by=person(request))
     messages.success(request, _("The subscription has ended. Its address is dead."))
-    return show.go(request, reverse("booking:feeds"))
+    return go(request, reverse("booking:feeds"))
 
 
 @require_safe

@@ -20,16 +20,18 @@ from backend.accounts.auth import access, person
 from backend.accounts.models import Project
 from backend.accounts.queries import Access
 from backend.core.errors import Forbidden
+from backend.core.fields import checked
+from backend.core.http import go
 from booking.actions.requesting import request_booking
-from booking.forms import BookingForm, WishForm, checked, wall_time
+from booking.forms import BookingForm, WishForm, wall_time
 from booking.models import Status
-from booking.queries import behalf, pages, scope
+from booking.queries import behalf, pages
 from booking.queries import events as calendar
 from booking.views import show
 from booking.views.when import choose, reader_of, when, wished
 from instruments.models import Instrument, Mode
 from instruments.pricing.units import unit_label
-from instruments.queries.rights import get_visible_instrument
+from instruments.queries.rights import get_visible_instrument, manages
 
 # What a visitor has chosen, kept through signing in.
 CHOICE = (
@@ -55,10 +57,12 @@ def instrument(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         "instrument": found,
         "techniques": list(found.techniques.all()),
-        "manages": scope.manages(access(request), found),
+        "manages": manages(access(request), found),
         "reader": terms.reader,
         "modes": [(mode, Mode(mode).label) for mode in modes],
         "all_modes": [Mode(mode).label for mode in found.modes],
+        # Rules speak of times; who only hands in samples has none.
+        "by_time": any(mode != Mode.SAMPLE for mode in found.modes),
         **_prices(terms),
         "sentences": terms.sentences(),
     }
@@ -159,7 +163,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, _("Your request has been sent. The time is held for you meanwhile."))
     else:
         messages.success(request, _("Booked. The time is yours."))
-    return show.go(request, reverse("booking:booking", args=[booking.pk]))
+    return go(request, reverse("booking:booking", args=[booking.pk]))
 
 
 @require_GET

@@ -13,15 +13,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from backend.accounts.auth import access, page, person
+from backend.core.fields import checked
+from backend.core.http import go
 from backend.core.periods import to_utc
 from booking.actions.no_shows import mark_no_show
-from booking.forms import ReasonForm, checked
+from booking.forms import ReasonForm
 from booking.models import Booking, Status
 from booking.queries import scope
 from booking.queries.alternatives import alternatives
 from booking.queries.assess import wish_of
 from booking.queries.no_show import CORRECTION, can_be_corrected, check_in_until, no_show_fee, no_show_from
-from booking.views import show
 
 LOST = (Status.DISPLACED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
 
@@ -82,4 +83,4 @@ def no_show(request: HttpRequest, pk: int) -> HttpResponse:
     data = checked(ReasonForm(request.POST))
     mark_no_show(booking=found, by=person(request), reason=data["reason"], version=data["version"])
     messages.success(request, _("Noted: nobody came. The customer has been told, and the rest of the time is free."))
-    return show.go(request, reverse("booking:booking", args=[found.pk]))
+    return go(request, reverse("booking:booking", args=[found.pk]))

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from backend.accounts.auth import access, page, person
+from backend.core.http import go
 from booking.actions import outages as actions
 from booking.forms import OutageForm
 from booking.models import Booking
 from booking.queries.outages import get_outage, hit_bookings, split_outages
-from booking.views import show
 from instruments.models import Instrument, Outage
 from instruments.queries.rights import get_managed_instrument
 
@@ -165,4 +165,4 @@ def _shared(
 
 
 def _back(request: HttpRequest, instrument: Instrument) -> HttpResponse:
-    return show.go(request, reverse("booking:outages", args=[instrument.pk]))
+    return go(request, reverse("booking:outages", args=[instrument.pk]))

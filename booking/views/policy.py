@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from backend.accounts.auth import access, page, person
 from backend.core.errors import NotFound, invalid
+from backend.core.fields import checked
+from backend.core.text import whole_number
 from booking.actions.policies import save_rules
-from booking.forms import checked
 from booking.models import Layer, Policy
 from booking.policy_forms import PolicyFileForm, RulesForm
 from booking.queries.holders import Holder, get_holder
@@ -45,6 +46,7 @@ def rules(request: HttpRequest, pk: int = 0, layer: Layer = Layer.INSTRUMENT) ->
         request.POST or None,
         initial=dataclasses.asdict(read_presets(document)),
         liftable=liftable(wider, document),
+        earliest=holder.today if policy else None,
     )
     if request.method == "POST" and fits and form.is_valid():
         saved = save_rules(
@@ -103,10 +105,10 @@ def rules_file(request: HttpRequest, pk: int = 0, layer: Layer = Layer.INSTRUMEN
 def _chosen(holder: Holder, version: str) -> Policy | None:
     if not version:
         return policy_in_force(holder)
-    found = holder.policies().filter(version=int(version)) if version.isdecimal() and len(version) < 9 else []
-    for policy in found:
-        return policy
-    raise NotFound
+    found = holder.policies().filter(version=whole_number(version, digits=8) or 0).first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 @page

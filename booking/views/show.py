@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Role
 from backend.core.errors import Refusal
+from backend.core.http import go
+from backend.core.periods import clock_words
 from booking.forms import WALL
 from booking.models import Booking, Status
 from booking.queries.dossier import Ending
@@ -23,13 +24,6 @@ from booking.queries.owed import compared, owed_for_booking
 from instruments.models import Mode
 from instruments.pricing.published import PublishedRow
 from instruments.pricing.units import unit_label
-
-
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """To another page, also out of a fragment."""
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
-    return redirect(url)
 
 
 def sign_in(request: HttpRequest, back: str) -> HttpResponse:
@@ -107,9 +101,9 @@ def ledger_lines(ending: Ending) -> list[dict[str, Any]]:
 
 
 def quote_and_charge(booking: Booking, ending: Ending) -> dict[str, Any]:
-    """For `_quote_and_charge.html`; nothing before the charge is final."""
-    owed = owed_for_booking(booking) if ending.charge is not None and ending.usage is not None else None
-    return {"owed": owed, "compared": compared(booking, owed)}
+    """For `_price.html`; the comparison where something was used, and nothing before the charge is final."""
+    owed = owed_for_booking(booking) if ending.charge is not None else None
+    return {"owed": owed, "compared": compared(booking, owed) if ending.usage is not None else []}
 
 
 def _quantity(line: Mapping[str, Any]) -> str:
@@ -247,14 +241,10 @@ def _fee(after: Mapping[str, Any]) -> str:
 def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> str:
     """``2026-03-05 09:00–12:00`` of two instants that an audit row holds; empty where it holds none."""
     try:
-        start, end = (datetime.fromisoformat(str(after[name])).astimezone(zone) for name in (first, last))
+        start, end = (datetime.fromisoformat(str(after[name])) for name in (first, last))
     except (KeyError, ValueError):
         return ""
-    return (
-        f"{start:%Y-%m-%d %H:%M}–{end:%H:%M}"
-        if start.date() == end.date()
-        else f"{start:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M}"
-    )
+    return clock_words(start, end, zone)
 
 
 def reasons_to_reject() -> list[str]:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
@@ -18,6 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
 from backend.core.errors import NotFound
+from backend.core.http import go
+from backend.core.text import whole_number
 from booking import exports
 from booking.actions.using import verify_usage
 from booking.actions.verifying import Verified, verify_many
@@ -27,7 +29,6 @@ from booking.queries import lists, log, scope
 from booking.queries.owed import owed_for
 from booking.queries.reports import Wanted, reported_usage
 from booking.rules.reporting import is_period, quarter_of
-from booking.views import show
 from instruments.queries.rights import manages_any
 
 MOST_MISSING = 30
@@ -48,7 +49,7 @@ def usage(request: HttpRequest) -> HttpResponse:
     me = _lab(request)
     today = timezone.localdate()
     day, instruments = _day(request.GET.get("day", ""), today), log.instruments_of(me)
-    asked = _instrument(request.GET.get("instrument", ""))
+    asked = whole_number(request.GET.get("instrument", ""))
     instrument = asked if asked in {one.pk for one in instruments} else None
     unlogged, submitted = lists.bookings_without_usage(me), lists.usage_to_verify(me)
     if instrument:
@@ -78,10 +79,6 @@ def _day(text: str, today: date) -> date:
         return today
 
 
-def _instrument(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 12 else None
-
-
 def _exports(day: date, instrument: int | None) -> list[tuple[str, str]]:
     """What can be downloaded from here: as seen, and the report that the day falls into; without the ending."""
     chosen: dict[str, object] = {"instrument": instrument} if instrument else {}
@@ -109,7 +106,7 @@ def export(request: HttpRequest, kind: str, form: str) -> exports.Download:
     wanted = Wanted(
         period=period if is_period(period) else "",
         day=_day(day, timezone.localdate()) if day else None,
-        instrument=_instrument(request.GET.get("instrument", "")),
+        instrument=whole_number(request.GET.get("instrument", "")),
     )
     rows = reported_usage(access(request), wanted)
     return makers[kind](rows, "xlsx" if form == "xlsx" else "csv", "-".join(filter(None, [kind, day or wanted.period])))
@@ -136,7 +133,9 @@ def verify(request: HttpRequest, pk: int) -> HttpResponse:
     day = request.POST.get("day", "")
     if not request.headers.get("HX-Request"):
         messages.success(request, _("Verified. The charge is final."))
-        return show.go(request, reverse("booking:usage") + (f"?{urlencode({'day': day})}" if day else ""))
+        if request.POST.get("back") == "record":
+            return redirect("booking:usage_record", done.pk)
+        return go(request, reverse("booking:usage") + (f"?{urlencode({'day': day})}" if day else ""))
     if day:
         return _lane(request, me, done, _day(day, timezone.localdate()))
     return render(request, "booking/_usage_row.html", {"usage": done, "owed": owed_for([done]).get(done.pk)})
@@ -155,13 +154,13 @@ def _lane(request: HttpRequest, me: Access, done: Usage, day: date) -> HttpRespo
 @page
 def verify_selected(request: HttpRequest) -> HttpResponse:
     me = _lab(request)
-    wanted = {int(text) for text in request.POST.getlist("usage") if text.isdecimal() and len(text) < 12}
+    wanted = {pk for text in request.POST.getlist("usage") if (pk := whole_number(text)) is not None}
     rows = scope.managed_usage(me).filter(pk__in=wanted).select_related("instrument__institution", "booking")
     found = list(rows)
     if len(found) != len(wanted):
         raise NotFound
     _report(request, verify_many(usages=found, by=person(request)))
-    return show.go(request, reverse("booking:usage"))
+    return go(request, reverse("booking:usage"))
 
 
 def _report(request: HttpRequest, result: Verified) -> None:

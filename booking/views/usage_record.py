@@ -17,16 +17,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from backend.accounts.auth import access, page, person
 from backend.core.errors import NotFound
+from backend.core.fields import checked
+from backend.core.http import go
 from booking.actions.correcting import amend_usage, correct_usage, preview_change
 from booking.actions.using import record_usage
-from booking.forms import RecordForm, UnbookedForm, checked
+from booking.forms import RecordForm, UnbookedForm
 from booking.models import Usage, UsageState
 from booking.queries import log, scope
 from booking.queries.customers import customers_of, member_who_used
 from booking.queries.owed import chain_of, compared, owed_for
-from booking.views import show
 from instruments.models import Instrument
-from instruments.queries.rights import get_managed_instrument
+from instruments.queries.rights import get_managed_instrument, manages
 
 
 @require_GET
@@ -39,7 +40,7 @@ def _page(request: HttpRequest, found: Usage, **more: Any) -> HttpResponse:
     me = access(request)
     chain = chain_of(found)
     owed = owed_for([found]).get(found.pk)
-    lab = scope.manages(me, found.instrument)
+    lab = manages(me, found.instrument)
     step = _step(found, chain) if lab else ""
     own = found.user_id == me.user_id
     context = {
@@ -51,7 +52,8 @@ def _page(request: HttpRequest, found: Usage, **more: Any) -> HttpResponse:
         "owed": owed,
         "compared": compared(found.booking, owed),
         "lab": lab,
-        "step": "own" if step == "correct" and own else step,
+        "step": "own" if step and own else step,
+        "can_verify": step == "amend" and not own,
         "form": _filled(found) if step else None,
         **more,
     }
@@ -106,7 +108,7 @@ def amend(request: HttpRequest, pk: int) -> HttpResponse:
     data = checked(RecordForm(request.POST, zone=found.instrument.zone))
     amend_usage(usage=found, by=person(request), reason=data["reason"], **_measured(found, data))
     messages.success(request, _("The record has been changed. It still waits to be verified."))
-    return show.go(request, reverse("booking:usage_record", args=[found.pk]))
+    return go(request, reverse("booking:usage_record", args=[found.pk]))
 
 
 @require_POST
@@ -116,7 +118,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
     data = checked(RecordForm(request.POST, zone=found.instrument.zone, needs_reason=True))
     new = correct_usage(usage=found, by=person(request), reason=data["reason"], **_measured(found, data))
     messages.success(request, _("Corrected. The charge follows the new record, and the customer has been told."))
-    return show.go(request, reverse("booking:usage_record", args=[new.pk]))
+    return go(request, reverse("booking:usage_record", args=[new.pk]))
 
 
 @page
@@ -142,7 +144,7 @@ def unbooked(request: HttpRequest, pk: int) -> HttpResponse:
         comment=data["comment"],
     )
     messages.success(request, _("The use has been logged. Verify it, and its charge becomes final."))
-    return show.go(request, reverse("booking:usage_record", args=[made.pk]))
+    return go(request, reverse("booking:usage_record", args=[made.pk]))
 
 
 def _usual(instrument: Instrument) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from backend.accounts.auth import access, current_organisation
 from backend.accounts.queries import Access
+from backend.core.fields import named
+from backend.core.text import whole_number
 from booking.actions.requesting import hold_until, quote_out
 from booking.forms import TimesForm, WishForm
 from booking.models import Booking
@@ -75,8 +76,7 @@ def _length(chosen: dict[str, Any], grid: free.Grid) -> int:
     start, end = chosen.get("start"), chosen.get("end")
     if isinstance(start, datetime) and isinstance(end, datetime) and end > start:
         return int((end - start) / timedelta(minutes=1))
-    text = str(chosen.get("length") or "")
-    minutes = int(text) if text.isdecimal() and len(text) < 6 else 0
+    minutes = whole_number(str(chosen.get("length") or "")) or 0
     return minutes if 0 < minutes <= 92 * 24 * 60 else grid.usual
 
 
@@ -128,9 +128,8 @@ def _problems(form: TimesForm) -> list[str]:
     out: list[str] = []
     for name, errors in form.errors.as_data().items():
         for error in errors:
-            label = form.fields[name].label if name in form.fields and error.code in ("invalid", "required") else ""
             for message in error.messages:
-                text = _("%(field)s: %(problem)s") % {"field": label, "problem": message} if label else message
+                text = named(form, name, message) if error.code in ("invalid", "required") else message
                 out += [] if text in out else [text]
     return out
 

@@ -121,7 +121,7 @@ def _read_line(line: str, number: int, year: int, problems: list[Refusal]) -> It
     try:
         first = _day(first_text)
         last = _day(last_text) if separator else first
-    except ValueError:
+    except (ValueError, OverflowError):
         problems.append(_problem(number, _("“%(text)s” is no date like 2027-01-01.") % {"text": parts[0][:40]}))
         return
     kinds = [_KINDS[part.lower()] for part in parts[1:] if part.lower() in _KINDS]

@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Membership, Organisation, Role, User
-from backend.audit.actions import record
 from backend.audit.models import Entry
 from backend.core.db import atomic_action
 from backend.core.errors import Forbidden, Invalid, Refusal, Refused, Stale, invalid
 from instruments.actions.checking import DECIDE_MODES, EDITABLE, check_instrument, local_no_taken
 from instruments.actions.indexing import index_instruments
+from instruments.actions.noting import record_instrument
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, Occupancy, Technique
 
@@ -44,7 +44,7 @@ def create_instrument(
         named.add(by.pk)
     instrument.managers.set(named)
     index_instruments(pks=[instrument.pk])
-    _record(instrument, by, "instrument.create", {}, snapshot(instrument))
+    record_instrument(instrument, by, "instrument.create", {}, snapshot(instrument))
     return instrument
 
 
@@ -82,7 +82,7 @@ def update_instrument(
     _save(current, [*(name for name in EDITABLE if name in changed), "version"])
     index_instruments(pks=[current.pk])
     told = {n: after[n] for n in changed} | {"version": current.version}
-    _record(current, by, "instrument.update", {n: before[n] for n in changed}, told)
+    record_instrument(current, by, "instrument.update", {n: before[n] for n in changed}, told)
     return current
 
 
@@ -165,15 +165,3 @@ def _save(instrument: Instrument, fields: list[str] | None = None) -> None:
         if "local_no" in str(error):
             raise Invalid(local_no_taken()) from error
         raise
-
-
-def _record(instrument: Instrument, by: User, action: str, before: dict[str, Any], after: dict[str, Any]) -> None:
-    record(
-        organisation_id=instrument.institution_id,
-        actor_id=by.pk,
-        action=action,
-        object_type="instrument",
-        object_id=instrument.pk,
-        before=before,
-        after=after,
-    )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, time
 from itertools import combinations, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
-from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, Refusal
 from backend.core.text import has_control_characters
+from instruments.actions.noting import record_instrument
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, OpeningHours, SpecialDay
 from instruments.rules import Hours
@@ -56,7 +56,7 @@ def set_opening_hours(
     instrument.open_on_holidays = holidays
     instrument.save(update_fields=["open_on_holidays", "updated_at", "version"])
     told.append({"rows": after, "open_on_holidays": holidays})
-    _record(instrument, by, "instrument.hours", *told)
+    record_instrument(instrument, by, "instrument.hours", *told)
     return instrument
 
 
@@ -75,7 +75,7 @@ def set_special_days(*, instrument: Instrument, by: User, days: Iterable[NamedDa
     rows.delete()
     SpecialDay.objects.bulk_create(SpecialDay(instrument=instrument, **row._asdict()) for row in wanted)
     told = [{"rows": [_day_words(row) for row in each]} for each in (before, wanted)]
-    _record(instrument, by, "instrument.special_days", *told)
+    record_instrument(instrument, by, "instrument.special_days", *told)
     return instrument
 
 
@@ -144,15 +144,3 @@ def _words(row: Hours) -> str:
 def _day_words(row: NamedDay) -> str:
     hours = f"{row.opens:%H:%M}–{row.closes:%H:%M}" if row.opens and row.closes else "closed"
     return f"{row.day} {hours} {row.note}".strip()
-
-
-def _record(instrument: Instrument, by: User, action: str, before: Any, after: Any) -> None:
-    record(
-        organisation_id=instrument.institution_id,
-        actor_id=by.pk,
-        action=action,
-        object_type="instrument",
-        object_id=instrument.pk,
-        before=before,
-        after=after,
-    )

@@ -88,6 +88,11 @@ def chinese_name(column: str) -> str:
     return next((word for word, known in _CHINESE.items() if known == column), column)
 
 
+def heading(column: str, language: str) -> str:
+    """What readers of the language call a column; a cell of the table itself stays as it is."""
+    return column if language.startswith("en") else chinese_name(column)
+
+
 def _column(name: str, *, national: bool) -> str | Known:
     if name in IGNORED:
         return Known.IGNORED

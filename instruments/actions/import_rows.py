@@ -37,13 +37,10 @@ _NATIONAL = {
     "科学仪器中心": BelongsType.CENTRE, "其他仪器": BelongsType.INSTRUMENT,
 }  # fmt: skip
 _MODES = {
-    "自主上机": "self",
-    "自主": "self",
-    "委托": "operator",
-    "协助": "operator",
-    "委托/协助": "operator",
-    "送样": "sample",
-}
+    "自主上机": "self", "自主": "self", "自主预约": "self", "委托": "operator", "协助": "operator",
+    "委托/协助": "operator", "委托测试": "operator", "委托检测": "operator", "协助上机": "operator", "送样": "sample",
+    "送样检测": "sample", "送样测试": "sample",
+}  # fmt: skip
 _YES, _NO = {"是", "yes", "true", "1", "y"}, {"否", "no", "false", "0", "n"}
 _SEVERAL = re.compile(r"[;；、,，\n]+")
 
@@ -134,7 +131,10 @@ def _checked_header(cells: list[str], line: int) -> list[str | Known]:
 
 
 class _Cells:
-    """One line of the table, read column by column; what is wrong goes to the report."""
+    """One line of the table, read column by column; what is wrong goes to the report.
+
+    An empty cell leaves what is there: a table that was filled in for one column does not wipe out the others.
+    """
 
     def __init__(
         self,
@@ -149,33 +149,33 @@ class _Cells:
         self.known_techniques, self.known_categories = techniques, categories
 
     def row(self) -> Row:
-        values: dict[str, Any] = {TEXTS[name]: cell for name, cell in self.cells.items() if name in TEXTS}
+        values: dict[str, Any] = {TEXTS[name]: cell for name, cell in self.cells.items() if name in TEXTS and cell}
         for name in REQUIRED:
             if not self.cells.get(name):
                 self.wrong(name, _("This cell may not be empty."))
         values.update(self.chosen())
         self.measured(values)
-        if "category" in self.cells:
+        if self.cells.get("category"):
             values["category_id"] = self.category()
-        if "subject" in self.cells:
+        if self.cells.get("subject"):
             values["subjects"] = list(dict.fromkeys(_list(self.cells["subject"])))
-        if "modes" in self.cells:
+        if self.cells.get("modes"):
             values.update(self.modes())
-        return Row(self.line, values, self.techniques() if "technique" in self.cells else None)
+        return Row(self.line, values, self.techniques() if self.cells.get("technique") else None)
 
     def chosen(self) -> dict[str, Any]:
-        """Words out of a list; an empty cell leaves what is there."""
+        """Words out of a list."""
         values: dict[str, Any] = {}
         for name in CHOICES:
             if self.cells.get(name):
                 choices = _CHOICES[name]
-                self.put(values, name, _choice(self.cells[name], choices), ", ".join(choices.values))
+                self.put(values, name, _choice(self.cells[name], choices), ", ".join(map(str, choices.labels)))
         if self.cells.get("customs_supervised"):
             self.put(values, "customs_supervised", _yes_or_no(self.cells["customs_supervised"]), "是, 否, yes, no")
         return values
 
     def measured(self, values: dict[str, Any]) -> None:
-        """Numbers and dates; an empty cell leaves what is there."""
+        """Numbers and dates."""
         for name in DECIMALS:
             if self.cells.get(name):
                 self.put(values, name, _decimal(self.cells[name]), "123.45" if name == "worth" else "1600.5")
@@ -197,16 +197,16 @@ class _Cells:
         code = self.cells["category"]
         if code in self.known_categories:
             return code
-        if code:
-            note = _("Line %(line)s: category %(code)s is not known; stored as %(unknown)s.")
-            self.report.notes.append(note % {"line": self.line, "code": code[:20], "unknown": UNKNOWN})
+        note = _("Line %(line)s: category %(code)s is not known; stored as %(unknown)s.")
+        self.report.notes.append(note % {"line": self.line, "code": code[:20], "unknown": UNKNOWN})
         return UNKNOWN
 
     def modes(self) -> dict[str, bool]:
-        named = [_MODES.get(name, name.lower()) for name in _list(self.cells["modes"])]
+        words = {str(label).casefold(): value for value, label in Mode.choices}
+        named = [_MODES.get(name) or words.get(name.casefold(), name.lower()) for name in _list(self.cells["modes"])]
         for name in named:
             if name not in Mode.values:
-                params = {"value": name[:40], "allowed": ";".join(Mode.values)}
+                params = {"value": name[:40], "allowed": "; ".join(map(str, Mode.labels))}
                 self.wrong("modes", _("“%(value)s” is not understood; write for example: %(allowed)s.") % params)
         return {f"mode_{mode}": mode in named for mode in Mode.values}
 

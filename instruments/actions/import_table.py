@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,9 +18,17 @@ from backend.core.errors import Invalid, Refusal, invalid
 LARGEST_FILE = 5 * 1024 * 1024
 MOST_ROWS = 20_000
 MOST_COLUMNS = 100
-# A workbook is packed; unpacked it may be so large.
+# A workbook is packed; unpacked it may be so large, and have so many tags: reading a million of them takes seconds.
 LARGEST_UNPACKED = 100 * 1024 * 1024
+MOST_TAGS = 3_000_000
+# Cells further to the right are not even looked at: an empty one in the last of 16,384 columns would fill the memory.
+LAST_COLUMN = 5 * MOST_COLUMNS
 _SEPARATORS = ",;\t"
+# What the readers of ZIP and XML say to damaged, encrypted or foreign content.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, SyntaxError),
+    *(KeyError, ValueError, IndexError, OSError, TypeError, AttributeError),
+)
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 Line = tuple[int, list[str]]
@@ -75,15 +84,15 @@ def _sheet(content: bytes) -> Iterator[Line]:
     from openpyxl import load_workbook  # only where a workbook comes
 
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
-                raise invalid("file", _("The workbook is too large when it is unpacked."), code="too_large")
+        _check_unpacked(content)
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False)
         sheet = book.worksheets[0]
         # What a workbook says of its own size may be wrong.
         sheet.reset_dimensions()
-        rows = [[_cell(value) for value in row] for row in _limited(sheet.iter_rows(values_only=True))]
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, OSError, TypeError, AttributeError) as error:
+        rows = [
+            [_cell(value) for value in row] for row in _limited(sheet.iter_rows(max_col=LAST_COLUMN, values_only=True))
+        ]
+    except _UNREADABLE as error:
         text = _("This workbook cannot be read. Save it again as XLSX, or as CSV UTF-8.")
         raise invalid("file", text, code="encoding") from error
     for number, cells in enumerate(rows, 1):
@@ -93,10 +102,22 @@ def _sheet(content: bytes) -> Iterator[Line]:
             yield number, cells
 
 
+def _check_unpacked(content: bytes) -> None:
+    """Before anything is built from it."""
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        tags, size = 0, sum(part.file_size for part in packed.infolist())
+        for part in packed.infolist() if size <= LARGEST_UNPACKED else ():
+            with packed.open(part) as unpacked:
+                while piece := unpacked.read(1024 * 1024):
+                    tags += piece.count(b"<")
+    if size > LARGEST_UNPACKED or tags > MOST_TAGS:
+        raise invalid("file", _("The workbook is too large when it is unpacked."), code="too_large")
+
+
 def _limited(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     for count, row in enumerate(rows):
         _check_size(count, row)
-        yield row
+        yield row[:MOST_COLUMNS]
 
 
 def _check_size(count: int, cells: Any) -> None:

@@ -64,6 +64,24 @@ def preview_import(*, institution: Organisation, content: bytes) -> Report:
     return report
 
 
+@atomic_action
+def import_as_seen(*, institution: Organisation, by: User | None, content: bytes, seen: str) -> tuple[Report, bool]:
+    """Import exactly what the preview with the fingerprint ``seen`` told; else nothing, and what it would do by now.
+
+    The rows are locked when it is worked out, so that nothing changes between the comparison and the import.
+    """
+    with transaction.atomic():
+        report, changes = _planned(institution, content)
+        as_seen = not report.problems and fingerprint(report) == seen
+        if as_seen:
+            _write(changes)
+        else:
+            transaction.set_rollback(True)
+    if as_seen:
+        _record(institution, by, report)
+    return report, as_seen
+
+
 def fingerprint(report: Report) -> str:
     """Stands for everything that an import would do: the same again means the same rows and fields."""
     told = [*report.added, *report.changes]
@@ -82,7 +100,8 @@ def _planned(institution: Organisation, content: bytes) -> tuple[Report, list[_C
 
 def _changes(institution: Organisation, rows: Iterable[Row], report: Report) -> Iterator[_Change]:
     """What must be written; rows that are already so are left out."""
-    existing = {each.local_no: each for each in Instrument.objects.filter(institution=institution).select_for_update()}
+    rows_there = Instrument.objects.filter(institution=institution).order_by("pk").select_for_update(no_key=True)
+    existing = {each.local_no: each for each in rows_there}
     linked = _links(institution)
     busiest = _highest_units(institution)
     keys = dict(Technique.objects.values_list("pk", "key"))

@@ -15,39 +15,53 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
-from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, invalid
 from backend.core.text import has_control_characters
+from instruments.actions.noting import record_instrument
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, InstrumentPhoto
 from instruments.queries.photos import LARGE, SMALL, path_of
 
 LARGEST_UPLOAD = 10 * 1024 * 1024
 MOST_PHOTOS = 12
-# A phone's camera makes 50 million points at most; more is an attack on our memory.
-MOST_POINTS = 60_000_000
+# A phone's camera makes 50 million points at most; more is an attack on our memory. Cameras write JPEG, which is read
+# smaller than it is; other formats are unpacked whole, several times.
+MOST_POINTS = {"JPEG": 60_000_000}
+MOST_POINTS_WHOLE = 25_000_000
 SIZES = {LARGE: 2000, SMALL: 480}
 FORMATS = ("JPEG", "PNG", "WEBP")
 
 
-@atomic_action
 def add_photo(*, instrument: Instrument, by: User, file: UploadedFile[Any], alt: str = "") -> InstrumentPhoto:
-    """Append a picture; `Invalid` for what is no JPEG, PNG or WebP, too large, or one too many."""
+    """Append a picture; `Invalid` for what is no JPEG, PNG or WebP, too large, or one too many.
+
+    It is made and written before the transaction begins, which would else last seconds; removed if that fails.
+    """
     pictures, width, height = _made_anew(file)
-    instrument = lock_instruments([instrument.pk])[instrument.pk]
+    photo = InstrumentPhoto(alt=_checked(alt), width=width, height=height)
+    try:
+        for size, content in pictures.items():
+            default_storage.save(path_of(photo.uid, size), ContentFile(content))
+        return _append(photo=photo, instrument=instrument, by=by)
+    except BaseException:
+        for size in pictures:
+            default_storage.delete(path_of(photo.uid, size))
+        raise
+
+
+@atomic_action
+def _append(*, photo: InstrumentPhoto, instrument: Instrument, by: User) -> InstrumentPhoto:
+    photo.instrument = lock_instruments([instrument.pk])[instrument.pk]
     photos = InstrumentPhoto.objects.filter(instrument=instrument)
     if photos.count() >= MOST_PHOTOS:
         text = _("An instrument has at most %(limit)s photos. Delete one first.") % {"limit": MOST_PHOTOS}
         raise invalid("file", text, code="too_many")
     last = photos.aggregate(last=Max("position"))["last"]
-    photo = InstrumentPhoto(
-        instrument=instrument, alt=_checked(alt), position=0 if last is None else last + 1, width=width, height=height
-    )
-    for size, content in pictures.items():
-        default_storage.save(path_of(photo.uid, size), ContentFile(content))
-    photo.save()
-    _record(instrument, by, "instrument.photo_add", after={"photo": str(photo.uid), "alt": photo.alt})
+    photo.position = 0 if last is None else last + 1
+    photo.save(force_insert=True)
+    told = {"photo": str(photo.uid), "alt": photo.alt}
+    record_instrument(photo.instrument, by, "instrument.photo_add", after=told)
     return photo
 
 
@@ -59,7 +73,9 @@ def describe_photo(*, photo: InstrumentPhoto, by: User, alt: str) -> InstrumentP
     if photo.alt != before:
         photo.save(update_fields=["alt"])
         told = {"photo": str(photo.uid)}
-        _record(instrument, by, "instrument.photo_describe", told | {"alt": before}, told | {"alt": photo.alt})
+        record_instrument(
+            instrument, by, "instrument.photo_describe", told | {"alt": before}, told | {"alt": photo.alt}
+        )
     return photo
 
 
@@ -77,7 +93,7 @@ def move_photo(*, photo: InstrumentPhoto, by: User, earlier: bool) -> list[UUID]
         for position, one in enumerate(photos):
             one.position = position
         InstrumentPhoto.objects.bulk_update(photos, ["position"])
-        _record(instrument, by, "instrument.photo_order", {"photos": before}, {"photos": after})
+        record_instrument(instrument, by, "instrument.photo_order", {"photos": before}, {"photos": after})
     return after
 
 
@@ -89,8 +105,8 @@ def delete_photo(*, photo: InstrumentPhoto, by: User) -> None:
     told = {"photo": str(photo.uid), "alt": photo.alt}
     photo.delete()
     for path in paths:
-        transaction.on_commit(partial(default_storage.delete, path))
-    _record(instrument, by, "instrument.photo_delete", before=told)
+        transaction.on_commit(partial(default_storage.delete, path), robust=True)
+    record_instrument(instrument, by, "instrument.photo_delete", before=told)
 
 
 def _made_anew(file: UploadedFile[Any]) -> tuple[dict[str, bytes], int, int]:
@@ -102,8 +118,9 @@ def _made_anew(file: UploadedFile[Any]) -> tuple[dict[str, bytes], int, int]:
     refused = invalid("file", _("This is not a picture in JPEG, PNG or WebP."), code="not_a_picture")
     try:
         with Image.open(file, formats=FORMATS) as opened:
-            if opened.width * opened.height > MOST_POINTS:
+            if opened.width * opened.height > MOST_POINTS.get(str(opened.format), MOST_POINTS_WHOLE):
                 raise _too_many_points()
+            opened.draft("RGB", (SIZES[LARGE], SIZES[LARGE]))
             upright = ImageOps.exif_transpose(opened)
             flat = Image.new("RGB", upright.size, "white")
             flat.paste(upright, mask=_mask(upright))
@@ -137,17 +154,3 @@ def _checked(alt: str) -> str:
     if len(alt) > 120 or has_control_characters(alt):
         raise invalid("alt", _("At most 120 plain characters."))
     return alt
-
-
-def _record(
-    instrument: Instrument, by: User, action: str, before: dict[str, Any] | None = None, after: Any = None
-) -> None:
-    record(
-        organisation_id=instrument.institution_id,
-        actor_id=by.pk,
-        action=action,
-        object_type="instrument",
-        object_id=instrument.pk,
-        before=before,
-        after=after,
-    )

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
-from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, invalid, refuse
 from backend.core.text import has_control_characters
+from instruments.actions.noting import record_instrument
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, Mode, PriceList, StartingPrice
 from instruments.pricing.checks import check_price_list
@@ -64,12 +64,10 @@ def save_price_list(
         created_by=by,
     )
     update_starting_prices(instrument=instrument, day=today)
-    record(
-        organisation_id=instrument.institution_id,
-        actor_id=by.pk if by else None,
-        action="instrument.price_list",
-        object_type="instrument",
-        object_id=instrument.pk,
+    record_instrument(
+        instrument,
+        by,
+        "instrument.price_list",
         before={"version": known.version if known else None},
         after={"version": version.version, "valid_from": day, "document": version.document},
     )

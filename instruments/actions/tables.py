@@ -10,7 +10,7 @@ from django.utils import timezone
 from backend.accounts.models import Organisation, User
 from backend.core.db import atomic_action
 from instruments.actions.import_rows import Report, check_table
-from instruments.actions.importing import fingerprint, import_instruments, preview_import
+from instruments.actions.importing import import_as_seen
 from instruments.models import InstrumentTable
 
 KEPT = timedelta(days=1)
@@ -34,13 +34,10 @@ def keep_table(*, institution: Organisation, by: User, name: str, content: bytes
 @atomic_action
 def import_table(*, table: InstrumentTable, by: User, seen: str) -> tuple[Report, bool]:
     """Import exactly what the preview ``seen`` told; otherwise nothing is done and the new preview is returned."""
-    content = bytes(table.content)
-    report = preview_import(institution=table.institution, content=content)
-    if report.problems or fingerprint(report) != seen:
-        return report, False
-    done = import_instruments(institution=table.institution, by=by, content=content)
-    table.delete()
-    return done, True
+    report, done = import_as_seen(institution=table.institution, by=by, content=bytes(table.content), seen=seen)
+    if done:
+        table.delete()
+    return report, done
 
 
 @atomic_action

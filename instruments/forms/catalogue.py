@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from backend.core.db import MAX_ID
 from backend.core.errors import Invalid, Refusal
 from backend.core.periods import local_day
 from backend.core.text import has_control_characters
 from instruments.models import Condition, Mode, Sharing
 from instruments.queries.catalogue import Filters
-from instruments.queries.rights import MAX_ID
 
 LONGEST_AHEAD = timedelta(days=366)
 MOST_CHOICES = 50

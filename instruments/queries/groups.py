@@ -6,15 +6,15 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from backend.accounts.models import Organisation, Role
 from backend.accounts.queries import Access
-from backend.core.db import one
+from backend.core.db import MAX_ID, one
 from backend.core.errors import Forbidden, NotFound
 from instruments.models import Instrument, InstrumentGroup, InstrumentQuerySet
-from instruments.queries.rights import managed_instruments
+from instruments.queries.rights import institutions_of_desks, managed_instruments, manages_everything
 
 
 def groups_at_desks(access: Access) -> QuerySet[InstrumentGroup]:
     """Of the institutions where the person manages instruments; with ``size``."""
-    here = [pk for pk in access.where(Role.MANAGER, Role.ADMIN) if access.organisations[pk].kind == "institution"]
+    here = access.institutions(Role.MANAGER, Role.ADMIN)
     rows = InstrumentGroup.objects.filter(institution__in=here).select_related("institution")
     return rows.annotate(size=Count("instruments")).order_by("institution__name", "name")
 
@@ -29,20 +29,11 @@ def groups_to_run(access: Access) -> QuerySet[InstrumentGroup]:
 
 def get_group_to_run(access: Access, pk: int) -> InstrumentGroup:
     """403 for a group with instruments of others at the person's own institution, 404 for everything else."""
-    found = groups_to_run(access).filter(pk=pk).first() if 0 < pk < 2**63 else None
+    found = groups_to_run(access).filter(pk=pk).first() if 0 < pk <= MAX_ID else None
     if found is None:
         one(groups_at_desks(access), pk)
         raise Forbidden
     return found
-
-
-def manages_everything(access: Access, institution_id: int) -> bool:
-    return access.has(institution_id, Role.ADMIN) or institution_id in access.manages_all
-
-
-def institutions_of_desks(access: Access) -> list[Organisation]:
-    here = [access.organisations[pk] for pk in access.where(Role.MANAGER, Role.ADMIN)]
-    return sorted((each for each in here if each.kind == "institution"), key=lambda each: each.name)
 
 
 def get_institution_to_group(access: Access, pk: int) -> Organisation:

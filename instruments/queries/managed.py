@@ -8,13 +8,10 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from backend.accounts.models import Organisation
 from backend.accounts.queries import Access
 from instruments.models import Condition, Instrument, InstrumentQuerySet, OpeningHours, PriceList, Sharing
 from instruments.queries.rights import managed_instruments
 from instruments.queries.search import matching
-
-MISSING = ("hours", "prices")
 
 
 def managed_list(access: Access, *, q: str = "", missing: str = "", state: str = "", institution: int = 0) -> Any:
@@ -44,12 +41,6 @@ def gaps(access: Access) -> Mapping[str, int]:
         "hours": rows.filter(_needs_hours(), has_hours=False).count(),
         "prices": rows.filter(has_prices=False).count(),
     }
-
-
-def institutions_of(access: Access) -> list[Organisation]:
-    """Where the person has a desk."""
-    here = access.where("manager", "admin")
-    return sorted((access.organisations[pk] for pk in here), key=lambda one: one.name)
 
 
 def _needs_hours() -> Q:

@@ -7,11 +7,9 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import Organisation, Role
 from backend.accounts.queries import Access, get_own_organisation
-from backend.core.errors import Forbidden, NotFound, invalid
+from backend.core.db import MAX_ID, one
+from backend.core.errors import Forbidden, invalid
 from instruments.models import Condition, Instrument, InstrumentQuerySet, Sharing
-
-# The largest key that both engines store; a larger one in an address is just an absent object.
-MAX_ID = 2**63 - 1
 
 
 def visible_instruments(access: Access) -> InstrumentQuerySet:
@@ -25,11 +23,7 @@ def visible_instruments(access: Access) -> InstrumentQuerySet:
 
 def get_visible_instrument(access: Access, pk: int) -> Instrument:
     """With institution and category; `NotFound` if it is absent or not shared with the person."""
-    rows = visible_instruments(access).select_related("institution", "category")
-    found = rows.filter(pk=pk).first() if 0 < pk <= MAX_ID else None
-    if found is None:
-        raise NotFound
-    return found
+    return one(visible_instruments(access).select_related("institution", "category"), pk)
 
 
 def managed_instruments(access: Access) -> InstrumentQuerySet:
@@ -54,19 +48,29 @@ def manages_any(access: Access) -> bool:
     return bool(_desks(access))
 
 
+def institutions_of_desks(access: Access) -> list[Organisation]:
+    """Where the person has a desk, by name."""
+    return sorted((access.organisations[pk] for pk in _desks(access)), key=lambda one: one.name)
+
+
 def manages(access: Access, instrument: Instrument) -> bool:
     """One query for somebody who manages chosen instruments of its institution, none for others."""
     here = instrument.institution_id
     if here not in _desks(access):
         return False
-    if access.has(here, Role.ADMIN) or here in access.manages_all:
+    if manages_everything(access, here):
         return True
     return instrument.managers.filter(pk=access.user_id).exists()
 
 
+def manages_everything(access: Access, institution_id: int) -> bool:
+    """Whether the person manages all instruments of the institution, not only those that name them."""
+    return access.has(institution_id, Role.ADMIN) or institution_id in access.manages_all
+
+
 def importable(access: Access) -> list[int]:
     """Institutions of which the person may change every instrument."""
-    return [pk for pk in sorted(_desks(access)) if access.has(pk, Role.ADMIN) or pk in access.manages_all]
+    return [pk for pk in sorted(_desks(access)) if manages_everything(access, pk)]
 
 
 def institution_to_import(access: Access, chosen: int | None) -> Organisation:
@@ -90,13 +94,12 @@ def institution_to_manage(access: Access, chosen: int | None) -> Organisation:
 
 
 def _desks(access: Access) -> list[int]:
-    here = access.where(Role.MANAGER, Role.ADMIN)
-    return [pk for pk in here if access.organisations[pk].kind == "institution"]
+    return access.institutions(Role.MANAGER, Role.ADMIN)
 
 
 def _managed(access: Access) -> Q:
     desks = _desks(access)
-    everything = [pk for pk in desks if access.has(pk, Role.ADMIN) or pk in access.manages_all]
+    everything = [pk for pk in desks if manages_everything(access, pk)]
     chosen = [pk for pk in desks if pk not in everything]
     rows = Q(institution__in=everything)
     if chosen:

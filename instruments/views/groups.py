@@ -15,7 +15,7 @@ from backend.core.errors import NotFound
 from instruments.actions import groups as actions
 from instruments.forms.groups import GroupForm
 from instruments.queries import groups as queries
-from instruments.queries.rights import manages_any
+from instruments.queries.rights import institutions_of_desks, manages_any, manages_everything
 
 
 @page
@@ -25,13 +25,12 @@ def groups(request: HttpRequest) -> HttpResponse:
     mine = access(request)
     if not manages_any(mine):
         raise NotFound
+    desks = institutions_of_desks(mine)
     context = {
         "groups": list(queries.groups_at_desks(mine)),
         "runs": set(queries.groups_to_run(mine).values_list("pk", flat=True)),
-        "institutions": [
-            one for one in queries.institutions_of_desks(mine) if queries.manages_everything(mine, one.pk)
-        ],
-        "several": len(queries.institutions_of_desks(mine)) > 1,
+        "institutions": [one for one in desks if manages_everything(mine, one.pk)],
+        "several": len(desks) > 1,
     }
     return render(request, "instruments/groups.html", context)
 

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from backend.accounts.auth import access, page, person
-from backend.accounts.models import Organisation, Role
-from backend.core.errors import NotFound
+from backend.accounts.queries import operated_network
 from instruments.actions.calendar import delete_announcement, import_announcement, read_announcement
 from instruments.forms.calendar import AnnouncementForm
 from instruments.queries.calendar import known_years
@@ -21,7 +20,7 @@ from instruments.queries.calendar import known_years
 @require_http_methods(["GET", "HEAD", "POST"])
 def holidays(request: HttpRequest) -> HttpResponse:
     """What is known; an announcement is read first and stored when it is confirmed."""
-    network = _network(request)
+    network = operated_network(access(request))
     form = AnnouncementForm(request.POST or None, request.FILES or None)
     found = None
     if request.method == "POST" and form.is_valid():
@@ -53,14 +52,6 @@ def holidays(request: HttpRequest) -> HttpResponse:
 @page
 @require_POST
 def delete_holidays(request: HttpRequest, year: int) -> HttpResponse:
-    delete_announcement(network=_network(request), by=person(request), year=year)
+    delete_announcement(network=operated_network(access(request)), by=person(request), year=year)
     messages.success(request, _("The import of %(year)s is taken back.") % {"year": year})
     return redirect("instruments:holidays")
-
-
-def _network(request: HttpRequest) -> Organisation:
-    """The organisation in whose name the operator acts; the page does not exist for others."""
-    mine = access(request)
-    if not mine.is_operator:
-        raise NotFound
-    return mine.organisations[mine.where(Role.OPERATOR)[0]]

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from backend.accounts.auth import access, page, person
 from backend.core.errors import invalid
 from backend.core.export import table_response
-from instruments.actions.import_columns import REQUIRED, TEMPLATE, chinese_name
+from backend.core.text import whole_number
+from instruments.actions.import_columns import REQUIRED, TEMPLATE, chinese_name, heading
 from instruments.actions.import_rows import Report
 from instruments.actions.import_table import LARGEST_FILE
 from instruments.actions.importing import fingerprint, preview_import
@@ -74,7 +75,8 @@ def problems(request: HttpRequest, pk: int) -> HttpResponseBase:
     table = get_table(access(request), pk)
     report = preview_import(institution=table.institution, content=bytes(table.content))
     header = [_("Line"), _("Column"), _("Reason")]
-    rows = ([p.params["line"], p.params["column"], p.params["reason"]] for p in report.problems)
+    language = get_language() or ""
+    rows = ([p.params["line"], heading(p.params["column"], language), p.params["reason"]] for p in report.problems)
     return table_response("csv", "import-problems", header, rows)
 
 
@@ -86,20 +88,19 @@ def template(request: HttpRequest, form: str) -> HttpResponseBase:
     institution_to_import(mine, _chosen(request, importable(mine)))
     if form not in ("csv", "xlsx"):
         raise Http404
-    english = (get_language() or "").startswith("en")
-    header = [name if english else chinese_name(name) for name in TEMPLATE]
+    header = [heading(name, get_language() or "") for name in TEMPLATE]
     return table_response(cast(Literal["csv", "xlsx"], form), "instruments", header, [])
 
 
 def _chosen(request: HttpRequest, here: list[int]) -> int | None:
     text = request.POST.get("institution") or request.GET.get("institution") or ""
-    if text.isdecimal() and len(text) < 18:
-        return int(text)
-    return here[0] if here else None
+    named = whole_number(text)
+    return named if named is not None or not here else here[0]
 
 
 def _told(table: InstrumentTable, report: Report, *, moved: bool = False) -> dict[str, Any]:
     added, changes = report.sound(report.added), report.sound(report.changes)
+    language = get_language() or ""
     return {
         "table": table,
         "moved": moved,
@@ -110,11 +111,17 @@ def _told(table: InstrumentTable, report: Report, *, moved: bool = False) -> dic
             {"label": _("Unchanged"), "value": len(report.unchanged)},
             {"label": _("Wrong"), "value": len(report.wrong_lines), "tone": "bad" if report.problems else ""},
         ],
-        "problems": report.problems[:MOST_SHOWN],
+        "problems": [
+            (p.params["line"], heading(p.params["column"], language), p.params["reason"])
+            for p in report.problems[:MOST_SHOWN]
+        ],
         "more_problems": max(0, len(report.problems) - MOST_SHOWN),
         "added": added[:MOST_SHOWN],
         "more_added": max(0, len(added) - MOST_SHOWN),
-        "changes": changes[:MOST_SHOWN],
+        "changes": [
+            (row, [(heading(column, language), old, new) for column, old, new in row.fields])
+            for row in changes[:MOST_SHOWN]
+        ],
         "more_changes": max(0, len(changes) - MOST_SHOWN),
         "notes": report.notes[:MOST_SHOWN],
         "writes": len(report.created) + len(report.updated),

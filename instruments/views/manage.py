@@ -7,23 +7,30 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import HttpResponseClientRedirect
 
 from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
 from backend.core.errors import NotFound
-from backend.core.text import has_control_characters
+from backend.core.http import go
+from backend.core.text import has_control_characters, whole_number
 from instruments.actions import catalogue
 from instruments.forms.details import NECESSARY, SECTIONS, InstrumentForm
 from instruments.forms.sections import sections_of
 from instruments.models import Condition, Instrument, Sharing
-from instruments.queries.groups import manages_everything
-from instruments.queries.managed import gaps, institutions_of, managed_list
+from instruments.queries.managed import gaps, managed_list
 from instruments.queries.plain_words import in_plain_words
-from instruments.queries.rights import get_managed_instrument, importable, institution_to_manage, manages_any
+from instruments.queries.rights import (
+    get_managed_instrument,
+    importable,
+    institution_to_manage,
+    institutions_of_desks,
+    manages_any,
+    manages_everything,
+)
 
 PAGE_SIZE = 50
 
@@ -42,9 +49,9 @@ def manage(request: HttpRequest) -> HttpResponse:
         q="" if has_control_characters(q) else q,
         missing=request.GET.get("missing", ""),
         state=request.GET.get("state", ""),
-        institution=int(chosen) if chosen.isdecimal() and len(chosen) < 18 else 0,
+        institution=whole_number(chosen) or 0,
     )
-    institutions = institutions_of(mine)
+    institutions = institutions_of_desks(mine)
     context = {
         "page": Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page")),
         "may_import": bool(importable(mine)),
@@ -61,9 +68,11 @@ def manage(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponse:
     mine = access(request)
-    institutions = institutions_of(mine)
+    institutions = institutions_of_desks(mine)
     chosen = request.POST.get("institution") or request.GET.get("institution") or ""
-    named = int(chosen) if chosen.isdecimal() and len(chosen) < 18 else institutions[0].pk if institutions else None
+    named = whole_number(chosen)
+    if named is None and institutions:
+        named = institutions[0].pk
     institution = institution_to_manage(mine, named)
     blank = Instrument(institution=institution, region=institution.region, timezone=institution.timezone)
     form = InstrumentForm(request.POST or None, institution=institution, only=NECESSARY, instance=blank)
@@ -125,14 +134,13 @@ def _save(request: HttpRequest, instrument: Instrument, form: InstrumentForm) ->
         values=form.values(),
         techniques=form.cleaned_data.get("techniques"),
         managers=form.cleaned_data.get("managers"),
-        version=int(version) if version.isdecimal() and len(version) < 10 else None,
+        version=whole_number(version),
     )
 
 
 def saved(request: HttpRequest, name: str, instrument: Instrument) -> HttpResponse:
     """Show the page anew, with its message."""
-    response = redirect(name, instrument.pk)
-    return HttpResponseClientRedirect(response["Location"]) if request.headers.get("HX-Request") else response
+    return go(request, reverse(name, args=[instrument.pk]))
 
 
 def shown(request: HttpRequest, whole: str, part: str, context: dict[str, Any], refused: bool) -> HttpResponse:

@@ -167,8 +167,9 @@ def _refuse_if_invoiced(charge: Charge) -> None:
 
 
 def _standing(charge: Charge, stage: Stage) -> list[ChargeLine]:
-    """The lines that have not been taken back."""
-    return list(charge.lines.filter(stage=stage, corrects=None, corrections=None).order_by("position"))
+    """The lines that the charge itself has not taken back; what a later charge takes back stands here still."""
+    mine = charge.lines.filter(stage=stage, corrects=None).exclude(corrections__charge=charge)
+    return list(mine.order_by("position"))
 
 
 def as_line(row: ChargeLine) -> Line:
@@ -193,20 +194,27 @@ def write_lines(charge: Charge, stage: Stage, rows: Sequence[tuple[Line, ChargeL
     """Append lines, each with the one that it takes back."""
     first = charge.lines.filter(stage=stage).count() + 1
     ChargeLine.objects.bulk_create(
-        ChargeLine(
-            charge=charge,
-            stage=stage,
-            position=position,
-            corrects=old,
-            code=line.code,
-            name=line.name,
-            quantity=four_places(line.quantity),
-            unit=line.unit,
-            unit_price=four_places(line.unit_price),
-            amount=line.amount,
-            why=line.why,
-        )
-        for position, (line, old) in enumerate([(as_posted(line), old) for line, old in rows], first)
+        posted_line(charge, stage, position, as_posted(line), corrects=old)
+        for position, (line, old) in enumerate(rows, first)
+    )
+
+
+def posted_line(
+    charge: Charge, stage: Stage, position: int, line: Line, *, corrects: ChargeLine | None = None
+) -> ChargeLine:
+    """The row of a line that is `as_posted`; not saved."""
+    return ChargeLine(
+        charge=charge,
+        stage=stage,
+        position=position,
+        corrects=corrects,
+        code=line.code,
+        name=line.name,
+        quantity=four_places(line.quantity),
+        unit=line.unit,
+        unit_price=four_places(line.unit_price),
+        amount=line.amount,
+        why=line.why,
     )
 
 

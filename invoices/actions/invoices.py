@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db import IntegrityError
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -35,39 +36,44 @@ _FIXED_AT_ISSUE = (
 
 
 @atomic_action
-def draft_invoice(*, institution_id: int, customer_id: int, period: str, by: User) -> Invoice:
+def draft_invoice(
+    *, institution_id: int, customer_id: int, period: str, by: User, currency: str | None = None
+) -> Invoice:
     """Collect what the customer can be invoiced for: charges of the month or before that stand on no invoice.
 
-    Adds to the draft of that month if there is one. A draft has one currency, the institution's own first,
-    and at most the lines that a document may have: what is left is collected after it has been issued.
-    `Refused` if there is nothing. Charges never go to a draft that was issued or deleted while we waited for it:
-    then a new one is begun.
+    Adds to the draft of that month if there is one. A draft has one currency: the one named, else one in which
+    something is owed, the institution's own first. It has at most the lines that a document may have: what is
+    left is collected after it has been issued. `Refused` if there is nothing. Charges never go to a draft that was
+    issued or deleted while we waited for it: then a new one is begun.
     """
     if not rules.is_period(period):
         raise invalid("period", _("Give the month as YYYY-MM, for example 2026-03."))
     for _attempt in range(DRAFT_ATTEMPTS):
-        draft = _collect(institution_id, customer_id, period, by)
+        draft = _collect(institution_id, customer_id, period, by, currency)
         if draft is not None:
             return draft
     raise Busy
 
 
-def _collect(institution_id: int, customer_id: int, period: str, by: User) -> Invoice | None:
+def _collect(institution_id: int, customer_id: int, period: str, by: User, named: str | None) -> Invoice | None:
     """None if the draft was issued or deleted before we had its lock."""
     billable = Charge.objects.billable().filter(
         institution=institution_id, customer=customer_id, service_date__lte=rules.last_day(period)
     )
-    currencies = set(billable.order_by().values_list("currency", flat=True).distinct())
     drafts = Invoice.objects.filter(
         institution=institution_id, customer=customer_id, period=period, status=InvoiceStatus.DRAFT
     )
-    if not currencies:
+    if named:
+        billable, drafts = billable.filter(currency=named), drafts.filter(currency=named)
+    sums = dict(billable.order_by().values_list("currency").annotate(Sum("total")))
+    if not sums:
         standing = drafts.order_by("pk").first()
         if standing is None:
             raise _nothing_to_invoice()
         return standing
     home = Organisation.objects.values_list("currency", flat=True).get(pk=institution_id)
-    currency = home if home in currencies else min(currencies)
+    # A credit that waits in one currency does not keep another from being billed.
+    currency = min(sums, key=lambda code: (sums[code] <= 0, code != home, code))
     try:
         found, created = drafts.get_or_create(
             currency=currency,
@@ -136,7 +142,11 @@ def issue_invoice(*, invoice: Invoice, by: User) -> Invoice:
 
 @atomic_action
 def write_fapiao_number(*, invoice: Invoice, number: str, by: User) -> Invoice:
-    """Note the number of the tax invoice that was made in the tax authority's platform: 20 digits."""
+    """Note the number of the tax invoice that was made in the tax authority's platform: 20 digits.
+
+    One tax invoice may cover several statements of a customer. `Refused` for a draft, and for a number that stands
+    on another customer's statement: a tax invoice has one buyer.
+    """
     digits = rules.fapiao_number(number)
     if digits is None:
         raise invalid("number", _("The number of a fapiao has exactly 20 digits."))
@@ -145,10 +155,24 @@ def write_fapiao_number(*, invoice: Invoice, number: str, by: User) -> Invoice:
         raise refuse("not_issued", _("A draft has no fapiao. Issue it first."))
     before = locked.fapiao_number
     if digits != before:
+        _refuse_foreign_fapiao(locked, digits)
         locked.fapiao_number = digits
         locked.save(update_fields=["fapiao_number"])
         record_invoice(locked, "invoice.fapiao_noted", by, before={"fapiao": before}, after={"fapiao": digits})
     return locked
+
+
+def _refuse_foreign_fapiao(invoice: Invoice, digits: str) -> None:
+    """Only within the institution: it may not learn what others have noted."""
+    same = Invoice.objects.filter(institution=invoice.institution_id, fapiao_number=digits)
+    number = same.exclude(customer=invoice.customer_id).values_list("number", flat=True).first()
+    if number is not None:
+        raise refuse(
+            "fapiao_of_another",
+            _("This fapiao number stands on %(number)s, which is another customer's.") % {"number": number},
+            field="number",
+            params={"number": number},
+        )
 
 
 def _as_many_as_fit(draft: Invoice, charges: Sequence[Charge]) -> list[Charge]:

@@ -45,20 +45,22 @@ def next_sequence(paper: Invoice, year: int) -> int:
 
 def print_lines(paper: Invoice, lines: Iterable[ChargeLine]) -> None:
     """Keep the lines as printed; ``line.charge`` has been fetched."""
-    InvoiceLine.objects.bulk_create(
-        InvoiceLine(
-            invoice=paper,
-            position=position,
-            charge_line=line,
-            service_date=line.charge.service_date,
-            subject=line.charge.subject,
-            name=line.name,
-            quantity=line.quantity,
-            unit=line.unit,
-            unit_price=line.unit_price,
-            amount=line.amount,
-        )
-        for position, line in enumerate(lines, 1)
+    InvoiceLine.objects.bulk_create(printed_line(paper, position, line) for position, line in enumerate(lines, 1))
+
+
+def printed_line(paper: Invoice, position: int, line: ChargeLine) -> InvoiceLine:
+    """Not saved."""
+    return InvoiceLine(
+        invoice=paper,
+        position=position,
+        charge_line=line,
+        service_date=line.charge.service_date,
+        subject=line.charge.subject,
+        name=line.name,
+        quantity=line.quantity,
+        unit=line.unit,
+        unit_price=line.unit_price,
+        amount=line.amount,
     )
 
 

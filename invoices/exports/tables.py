@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from backend.core.export import Cell, Format, attachment, table_response
 from instruments.pricing.units import unit_label
+from invoices import rules
 from invoices.models import InvoiceKind, InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus, Payment
 from invoices.queries.ageing import Ageing, band_labels
 from invoices.queries.papers import listed, show
@@ -50,7 +51,7 @@ def export_invoices(rows: InvoiceQuerySet, form: Format, name: str = "invoices")
         "SHA-256",
         _("Kind"),
         _("Credits statement"),
-        _("Paid"),
+        _("Paid so far"),
         _("Balance"),
     ]
     return table_response(form, name, header, _invoice_rows(rows))
@@ -72,7 +73,7 @@ def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
             invoice.tax_percent if invoice.number else None,
             shown.tax,
             shown.total,
-            timezone.localdate(invoice.issued_at) if invoice.issued_at else None,
+            rules.day_at(invoice.institution, invoice.issued_at) if invoice.issued_at else None,
             invoice.due_date,
             invoice.fapiao_number,
             invoice.snapshot_sha256,
@@ -135,7 +136,7 @@ def _line_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
     )
     for row in fields.iterator(chunk_size=CHUNK):
         kind = str(InvoiceKind(row[17]).label)
-        yield [*row[:11], _trim(row[11]), unit_label(row[12]), _trim(row[13]), *row[14:17], kind, row[18]]
+        yield [*row[:11], _trim(row[11]), unit_label(row[12]), _price(row[13]), *row[14:17], kind, row[18]]
 
 
 def export_payments(rows: InvoiceQuerySet, form: Format, name: str = "payments") -> Download:
@@ -200,3 +201,8 @@ def _trim(number: Decimal | None) -> Decimal | None:
         return None
     short = number.normalize()
     return short.quantize(Decimal(1)) if short == short.to_integral_value() else short
+
+
+def _price(number: Decimal | None) -> Decimal | None:
+    """As on the document: two decimals, more only where they say something."""
+    return None if number is None else Decimal(rules.plain_price(number))

@@ -19,7 +19,7 @@ from invoices.models import (
 
 
 def band_labels() -> list[str]:
-    return [_("Not due yet"), _("0–30 days"), _("31–60 days"), _("61–90 days"), _("Over 90 days")]
+    return [_("Not due yet"), _("1–30 days"), _("31–60 days"), _("61–90 days"), _("Over 90 days")]
 
 
 @dataclass(slots=True)

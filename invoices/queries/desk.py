@@ -74,11 +74,12 @@ class Desk:
     def sum_to_draft(self) -> Decimal:
         return self._sum((row.currency, row.total) for row in self.to_draft)
 
+    def customers_to_draft(self) -> int:
+        """Each once, in however many currencies they owe."""
+        return len({row.customer_id for row in self.to_draft})
+
     def sum_drafts(self) -> Decimal:
         return self._sum((row.invoice.currency, row.total) for row in self.drafts)
-
-    def sum_issued(self) -> Decimal:
-        return self._sum((row.invoice.currency, row.total) for row in self.issued)
 
     def sum_overdue(self) -> Decimal:
         return self._sum((row.invoice.currency, row.balance) for row in self.overdue)
@@ -87,7 +88,8 @@ class Desk:
         return self._sum((row.invoice.currency, row.invoice.paid) for row in self.issued)
 
     def paid_count(self) -> int:
-        return sum(row.status == ShownStatus.PAID for row in self.issued)
+        """Of statements on which something was paid, as `sum_paid` adds up."""
+        return sum(row.invoice.paid > 0 for row in self.issued)
 
     def _sum(self, amounts: Iterable[tuple[str, Decimal]]) -> Decimal:
         """Of the institution's own currency; others are only listed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Organisation, OrganisationKind, Role
+from backend.accounts.models import Organisation, Role
 from backend.accounts.queries import Access
 from backend.core.db import one
 from backend.core.errors import Forbidden, NotFound, invalid
@@ -21,8 +21,7 @@ from invoices.models import (
 
 def finance_of(access: Access) -> list[int]:
     """Institutions whose ledger the person keeps."""
-    mine = access.where(Role.FINANCE)
-    return [pk for pk in mine if access.organisations[pk].kind == OrganisationKind.INSTITUTION]
+    return access.institutions(Role.FINANCE)
 
 
 # Who reads what the organisation receives. An invoice names everybody's use, so other members do not.

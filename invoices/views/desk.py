@@ -16,6 +16,7 @@ from backend.accounts.auth import access, page, person
 from backend.accounts.models import Organisation
 from backend.core.errors import Forbidden, invalid
 from backend.core.export import Format
+from backend.core.http import go
 from backend.core.money import add_up, format_amount
 from invoices import rules
 from invoices.actions.invoices import draft_invoice
@@ -25,7 +26,7 @@ from invoices.models import ShownStatus
 from invoices.queries.ageing import ageing_of, band_labels
 from invoices.queries.desk import Desk, month_of
 from invoices.queries.scope import get_charged_customer, get_ledger
-from invoices.views.shared import go, ledger_of, months, period_of
+from invoices.views.shared import ledger_of, months, period_of
 
 
 @page
@@ -41,13 +42,13 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 
 def _figures(desk: Desk) -> list[dict[str, Any]]:
-    rows = reverse("invoices:list")
+    rows = f"{reverse('invoices:list')}?institution={desk.institution.pk}&"
     figures: list[tuple[str, Any, int, str, str]] = [
-        (_("To draft"), desk.sum_to_draft(), len(desk.to_draft), "#to-draft", ""),
-        (_("Drafts"), desk.sum_drafts(), len(desk.drafts), f"{rows}?status=draft", ""),
-        (str(ShownStatus.OPEN.label), desk.open_sum, desk.open_count, f"{rows}?status=owing", ""),
-        (_("Overdue"), desk.sum_overdue(), len(desk.overdue), f"{rows}?status=overdue", "bad" if desk.overdue else ""),
-        (_("Paid for this month"), desk.sum_paid(), desk.paid_count(), f"{rows}?period={desk.period}", "good"),
+        (_("To draft"), desk.sum_to_draft(), desk.customers_to_draft(), "#to-draft", ""),
+        (_("Drafts"), desk.sum_drafts(), len(desk.drafts), f"{rows}status=draft", ""),
+        (str(ShownStatus.OPEN.label), desk.open_sum, desk.open_count, f"{rows}status=not_due", ""),
+        (_("Overdue"), desk.sum_overdue(), len(desk.overdue), f"{rows}status=overdue", "bad" if desk.overdue else ""),
+        (_("Paid for this month"), desk.sum_paid(), desk.paid_count(), f"{rows}period={desk.period}", "good"),
     ]
     return [
         {"label": label, "value": value, "count": count, "url": url, "tone": tone if value else ""}
@@ -64,7 +65,13 @@ def draft(request: HttpRequest) -> HttpResponse:
     data = form.cleaned_data
     institution = get_ledger(access(request), data["institution"])
     customer = get_charged_customer(institution.pk, data["customer"])
-    draft_invoice(institution_id=institution.pk, customer_id=customer.pk, period=data["period"], by=person(request))
+    draft_invoice(
+        institution_id=institution.pk,
+        customer_id=customer.pk,
+        period=data["period"],
+        currency=data["currency"] or None,
+        by=person(request),
+    )
     messages.success(request, _("Draft for %(customer)s made.") % {"customer": customer.name})
     return go(request, f"{reverse('invoices:desk')}?period={data['period']}")
 

@@ -44,6 +44,9 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     paginator = Paginator(listed(rows), PER_PAGE)
     page_obj = paginator.get_page(request.GET.get("page"))
     mine = visible_invoices(access(request)).order_by()
+    institutions = list(
+        mine.values_list("institution_id", "institution__name").distinct().order_by("institution__name")[:300]
+    )
     context = {
         "page_obj": page_obj,
         "rows": show(list(page_obj.object_list)),
@@ -57,9 +60,17 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         ),
         "query": request.GET.urlencode(),
         "keeps_ledger": bool(finance_of(access(request))),
-        "party": "customer" if finance_of(access(request)) else "institution",
+        "institutions": institutions,
+        "party": _party(bool(finance_of(access(request))), filters, len(institutions)),
     }
     return render(request, "invoices/list.html", context)
+
+
+def _party(keeps_ledger: bool, filters: dict[str, Any], institutions: int) -> str:
+    """Which side a row names: the other one; both where one's own statements stand among those of others."""
+    if not keeps_ledger:
+        return "institution"
+    return "customer" if filters.get("institution") or institutions < 2 else "both"
 
 
 @page
@@ -98,7 +109,7 @@ def _figures(money: Money) -> list[dict[str, Any]]:
     invoices = reverse("invoices:list")
     return [
         *arisen,
-        {"label": _("Open invoices"), "value": money.open_sum, "url": f"{invoices}?status=owing"},
+        {"label": _("Open invoices"), "value": money.open_sum, "url": f"{invoices}?status=not_due"},
         {
             "label": _("Overdue"),
             "value": money.overdue_sum,

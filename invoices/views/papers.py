@@ -17,6 +17,7 @@ from backend.accounts.auth import access, page, person
 from backend.audit.queries import entries_of
 from backend.core.errors import NotFound
 from backend.core.export import Format
+from backend.core.http import go
 from instruments.pricing.units import unit_label
 from invoices import rules
 from invoices.actions.credits import credit_invoice
@@ -28,7 +29,6 @@ from invoices.forms import CreditForm, FapiaoForm, PaymentForm, ReversalForm
 from invoices.models import Invoice, InvoiceKind, InvoicePdf, InvoiceStatus
 from invoices.queries.papers import document_of, payments_of, review, show
 from invoices.queries.scope import finance_of, get_managed_invoice, get_payment, get_visible_invoice
-from invoices.views.shared import go
 
 PDF_PATIENCE = timedelta(minutes=1)
 

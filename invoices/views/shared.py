@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.utils import timezone
-from django_htmx.http import HttpResponseClientRedirect
 
 from backend.accounts.auth import access, current_organisation
 from backend.accounts.models import Organisation
@@ -31,8 +29,3 @@ def period_of(request: HttpRequest) -> str:
 
 def months(period: str) -> dict[str, Any]:
     return {"this": period, "before": rules.neighbour(period, -1), "after": rules.neighbour(period, 1)}
-
-
-def go(request: HttpRequest, url: str) -> HttpResponse | HttpResponseRedirect:
-    """To another page, also from a request that HTMX made: a refusal stays on the page, success leaves it."""
-    return HttpResponseClientRedirect(url) if request.headers.get("HX-Request") else redirect(url)

@@ -15,6 +15,7 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 
 from backend.accounts.actions import NewPerson
 from backend.accounts.models import Invitation, Membership, Organisation, OrganisationStatus, Role, User, digest_secret
@@ -65,6 +66,13 @@ def test_an_invitation_is_mailed_and_stored_as_a_digest(sent: Any) -> None:
     assert secret not in str(vars(invitation))
     assert invitation.sent_at is not None
     assert Entry.objects.get().after == {"email": ADDRESS, "roles": ["member"]}
+
+
+def test_the_mail_names_the_roles(sent: Any) -> None:
+    with override("en"):
+        sent(None, ADDRESS, Role.MEMBER, Role.FINANCE)
+
+    assert "\nRoles: Member, Finance\n" in mail.outbox[-1].body
 
 
 @pytest.mark.parametrize(("language", "name"), [("zh-hans", "示例公司"), ("en", "Example Company")])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import time_machine
 
 from backend.accounts.models import Organisation, User
+from backend.accounts.views.record_words import WORDS
 from backend.audit.actions import record
 from tests.accounts.making import browser, make_admin, queries_of
 from tests.factories import make_institution, make_instrument, make_member, make_user
 
 LOG = "/organisation/log/"
+# What the names of acts begin with.
+ROOTS = {act.split(".")[0] for act in WORDS}
 
 
 def act(
@@ -123,3 +129,39 @@ def test_only_those_who_run_the_organisation(db: None) -> None:
     assert browser(make_member(organisation)).get(LOG).status_code == 403
     assert browser(make_user()).get(LOG).status_code == 404
     assert browser().get(LOG)["Location"].startswith("/account/login/")
+
+
+def test_states_instruments_and_fields_are_named(db: None) -> None:
+    admin, institution = make_admin(make_institution())
+    instrument = make_instrument(institution)
+    change = {"before": {"status": "requested"}, "after": {"status": "confirmed", "version": 2}}
+    act(institution, admin, "booking.approve", **change)
+    update = {"before": {"local_no": "A1"}, "after": {"local_no": "A2", "managers": [admin.pk], "sharing": "none"}}
+    act(institution, admin, "instrument.update", object_id=instrument.pk, **update)
+    act(institution, None, "invoice.pdf_made", after={"number": "JS-1", "sha256": "0" * 64})
+
+    page = browser(admin).get(LOG).content.decode()
+
+    for words in (
+        "Waiting for approval",
+        "Confirmed",
+        instrument.name,
+        "Not shared",
+        "Number at the institution",
+        "JS-1",
+    ):
+        assert words in page
+    for codes in ("requested", "local_no", "sha256", "0" * 64, "version"):
+        assert codes not in page
+
+
+def test_every_act_has_words() -> None:
+    """Acts are named in the sources only, so they are looked for there."""
+    root = Path(__file__).resolve().parents[2]
+    named: set[str] = set()
+    for room in ("backend", "booking", "instruments", "invoices"):
+        for path in (*root.glob(f"{room}/**/*actions/*.py"), *root.glob(f"{room}/**/actions.py")):
+            named |= set(re.findall(rf'"((?:{"|".join(ROOTS)})\.[a-z_]+)"', path.read_text("utf-8")))
+
+    assert len(named) > 60
+    assert sorted(named - WORDS.keys()) == []

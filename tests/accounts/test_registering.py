@@ -323,6 +323,15 @@ def test_a_form_with_errors_comes_back_with_them(
     assert not User.objects.exists()
 
 
+def test_a_typed_password_stays_while_other_fields_are_put_right() -> None:
+    wrong_code = post(htmx=True, uscc=WRONG).content.decode()
+    wrong_password = post(htmx=True, person={"password1": "short", "password2": "short"}).content.decode()
+
+    assert wrong_code.count('hx-preserve="true"') == 2
+    assert PERSON["password1"] not in wrong_code
+    assert "hx-preserve" not in wrong_password
+
+
 def test_a_known_enterprise_is_refused_on_the_page() -> None:
     make_enterprise(uscc=GOOD)
 

@@ -62,6 +62,7 @@ def test_with_the_app_the_password_is_not_enough() -> None:
 
     assert first["Location"] == "/account/2fa/authenticate/"
     assert (wrong.status_code, outside, right.status_code) == (200, False, 302)
+    assert b"wrong or too old" in wrong.content
     assert client.session["_auth_user_id"] == str(user.pk)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -18,12 +16,6 @@ from tests.conftest import ApiClient
 from tests.factories import at, make_enterprise, make_instrument, make_manager, make_member, make_price_list
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(at(9, day=date(2026, 11, 24)), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -83,8 +84,15 @@ def test_a_manager_books_for_a_known_customer_who_can_cancel(door: str) -> None:
     assert made.status == Status.CANCELLED
 
 
+def agree(lab: Lab) -> Agreement:
+    """A contract of the enterprise with the lab's institution."""
+    parties = {"institution": lab.institution, "customer": lab.enterprise}
+    return Agreement.objects.create(**parties, number="C-1", valid_from=date(2026, 1, 1))
+
+
 def test_the_customers_price_holds_not_the_labs() -> None:
     lab = Lab()
+    agree(lab)
     when = {"event": "use", "audience": "internal"}
     cheap = {**SIMPLE_PRICES["rules"][0], "code": "inside", "rate": 10, "when": when}  # type: ignore[index]
     dear = {**SIMPLE_PRICES["rules"][0], "when": {"event": "use", "audience": "enterprise"}}  # type: ignore[index]
@@ -104,6 +112,7 @@ def test_the_customers_price_holds_not_the_labs() -> None:
 @pytest.mark.parametrize("door", ["page", "api"])
 def test_a_manager_books_for_a_stranger_by_exact_address_only(door: str) -> None:
     lab = Lab()
+    agree(lab)
 
     if door == "page":
         listed = html(browser(lab.manager).get(f"/instruments/{lab.instrument.pk}/"))
@@ -146,8 +155,22 @@ def test_an_agreement_alone_does_not_open_a_companys_list_of_people() -> None:
     assert str(lab.engineer) not in html(browser(lab.manager).get(f"/instruments/{lab.instrument.pk}/"))
 
 
+def test_nobody_is_billed_by_a_lab_of_which_they_never_heard() -> None:
+    """An exact address is not enough, and the answer does not tell whether it exists."""
+    lab = Lab()
+    past = agree(lab)
+    Agreement.objects.filter(pk=past.pk).update(valid_to=date(2026, 1, 2))
+
+    stranger = api_book(lab, lab.manager, on_behalf_of_email=lab.engineer.email)
+    nobody = api_book(lab, lab.manager, on_behalf_of_email="nobody@example.org")
+
+    assert (stranger.status_code, stranger.json()["errors"]) == (422, nobody.json()["errors"])
+    assert not Booking.objects.exists()
+
+
 def test_a_customers_projects_are_not_the_labs_to_use() -> None:
     lab = Lab()
+    agree(lab)
     project = lab.enterprise.projects.create(code="P1", name="Secret")
 
     answer = api_book(lab, lab.manager, on_behalf_of_email=lab.engineer.email, project=project.pk)
@@ -157,8 +180,10 @@ def test_a_customers_projects_are_not_the_labs_to_use() -> None:
 
 def test_somebody_in_several_organisations_is_booked_for_a_named_one() -> None:
     lab = Lab()
+    agree(lab)
     second = make_enterprise()
     make_member(second, user=lab.engineer)
+    Agreement.objects.create(institution=lab.institution, customer=second, number="C-2", valid_from=date(2026, 1, 1))
 
     unnamed = api_book(lab, lab.manager, on_behalf_of_email=lab.engineer.email)
     named = api_book(lab, lab.manager, on_behalf_of_email=lab.engineer.email, organisation=second.pk)
@@ -174,6 +199,7 @@ def approvals(lab: Lab, *roles: str) -> None:
 
 def test_what_the_lab_books_for_a_customer_has_the_labs_agreement() -> None:
     lab = Lab()
+    agree(lab)
     approvals(lab, "manager")
 
     slot = {"instrument": lab.instrument.pk, "start": at(13).isoformat(), "end": at(15).isoformat(), "mode": "self"}
@@ -189,6 +215,7 @@ def test_what_the_lab_books_for_a_customer_has_the_labs_agreement() -> None:
 
 def test_another_role_must_still_agree() -> None:
     lab = Lab()
+    agree(lab)
     approvals(lab, "manager", "finance")
     finance = make_member(lab.institution, Role.FINANCE)
 
@@ -201,6 +228,7 @@ def test_another_role_must_still_agree() -> None:
 
 def test_all_other_rules_hold_for_the_lab_too() -> None:
     lab = Lab()
+    agree(lab)
     approvals(lab, "manager")
     soon = {"start": at(15, day=TODAY).isoformat(), "end": at(16, day=TODAY).isoformat()}
 

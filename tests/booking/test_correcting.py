@@ -443,6 +443,41 @@ def test_the_page_changes_a_record_that_waits(clock: Any) -> None:
     assert (usage.end, usage.comment) == (at(11), "Gun changed")
 
 
+def test_the_record_is_verified_on_its_page_which_then_shows_the_charge(clock: Any) -> None:
+    lab = make_lab()
+    usage = submitted(lab, clock)
+    client = browser(lab.manager)
+    assert "Verifying makes the charge final." in html(client.get(f"/usage/{usage.pk}/"))
+
+    answer = client.post(f"/usage/{usage.pk}/verify/", {"back": "record"})
+
+    assert (answer.status_code, answer["Location"]) == (302, f"/usage/{usage.pk}/")
+    page = html(client.get(f"/usage/{usage.pk}/"))
+    assert "Verifying makes" not in page
+    assert "Quote and charge" in page
+
+
+def test_own_use_is_not_offered_for_verifying(clock: Any) -> None:
+    lab = make_lab()
+    make_member(lab.enterprise, user=lab.manager)
+    usage = submitted(lab, clock, user=lab.manager)
+
+    page = html(browser(lab.manager).get(f"/usage/{usage.pk}/"))
+
+    assert "a colleague verifies it" in page
+    assert f"/usage/{usage.pk}/verify/" not in page
+
+
+def test_the_customer_is_not_offered_verifying(clock: Any) -> None:
+    lab = make_lab()
+    usage = submitted(lab, clock)
+
+    page = html(browser(lab.engineer).get(f"/usage/{usage.pk}/"))
+
+    assert f"/usage/{usage.pk}/verify/" not in page
+    assert "a colleague verifies it" not in page
+
+
 def test_the_booking_page_compares_quote_and_charge(clock: Any) -> None:
     lab = make_lab()
     old = verified(lab, clock)

@@ -26,6 +26,13 @@ PROBLEMS: dict[str, tuple[Pair, list[str]]] = {
         Pair(BOOKED, (at(9), at(12, 3)), over=True),
         ["The booked time is over, but nobody has finished the use."],
     ),
+    "still going on": (
+        Pair(BOOKED, (at(9), at(12, 24)), over=True),
+        [
+            "The booked time is over, but nobody has finished the use.",
+            "Still running 24 minutes after the booking.",
+        ],
+    ),
     "as booked": (Pair(BOOKED, BOOKED), []),
     "a few minutes": (Pair(BOOKED, (at(8, 56), at(12, 5))), []),
     "earlier": (Pair(BOOKED, (at(8, 30), at(11))), ["Began 30 minutes before the booking."]),

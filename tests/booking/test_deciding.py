@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-import time_machine
 
 from backend.accounts.models import Role
 from backend.core.errors import Forbidden, Invalid, Refused, Stale
@@ -46,12 +45,6 @@ LATE_FEE = {
         },
     ],
 }
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(at(9, day=date(2026, 11, 24)), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

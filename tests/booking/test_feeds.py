@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import recurring_ical_events
-import time_machine
 import vobject
 from django.utils import timezone
 from icalendar import Calendar
@@ -22,12 +21,6 @@ from tests.booking.test_requesting import book
 from tests.factories import at, make_instrument, make_manager, make_member, make_price_list
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(at(9, day=date(2026, 11, 24)), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import time_machine
 
 from backend.audit.models import Entry
 from backend.core.errors import Refused, Stale
@@ -21,7 +20,7 @@ from instruments.actions.catalogue import update_instrument
 from instruments.models import Occupancy
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Charge, ChargeState
-from tests.booking.lab import NOW, Lab, browser, html
+from tests.booking.lab import Lab, browser, html
 from tests.conftest import ApiClient
 from tests.factories import SIMPLE_PRICES, at, make_manager, make_member, make_price_list
 
@@ -42,12 +41,6 @@ FEE = {
         },
     ],
 }
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

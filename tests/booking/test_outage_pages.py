@@ -5,27 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import time_machine
 
 from booking.models import Status
 from instruments.models import Outage
-from tests.booking.lab import HTMX, NOW, Lab, browser, html, queries
+from tests.booking.lab import HTMX, Lab, browser, html, queries
 from tests.booking.test_outages import out, taken
 from tests.conftest import ApiClient
 from tests.factories import at
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def lab(clock: Any) -> Lab:
-    return Lab()
 
 
 # --- the page ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from icalendar import Calendar
 
 from backend.accounts.queries import access_of
@@ -25,17 +24,6 @@ from tests.booking.lab import NOW, Lab
 from tests.factories import at, make_manager
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
-
-
-@pytest.fixture
-def lab(clock: Any) -> Lab:
-    return Lab()
 
 
 def out(lab: Lab, start: Any, end: Any, **more: Any) -> Outage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from booking.rules.layers import parse_policy
 from booking.rules.presets import Answers, apply_presets, fits_the_form, misfits, read_presets
 from booking.rules.sentences import describe
 
+AT = datetime(2026, 12, 3, 9, tzinfo=UTC)
 EVERYTHING = Answers(30, 240, 30, 28, 24, 12, "external", "internal")
 
 
@@ -158,6 +159,16 @@ def test_who_may_book_is_refused_and_said() -> None:
 
     assert answers == {"internal": [], "academic": [], "enterprise": ["not_for_you"]}
     assert dict(describe(parse_policy(document)))["preset-who"] == "Only internal users and academic users may book."
+
+
+def test_self_operation_for_members_is_said_and_refused_in_plain_words() -> None:
+    policy = parse_policy(apply_presets({}, Answers(self_operation="internal")))
+    asked = {"person": 1, "mode": "self", "audience": "enterprise", "start": AT, "end": AT + timedelta(hours=1)}
+
+    (entry,) = decide(policy, asked, act="create", now=AT - timedelta(days=1)).refuse
+
+    assert dict(describe(policy))["preset-self"] == "If mode is self-operated: only for internal users."
+    assert (entry.code, entry.detail) == ("mode_not_offered", "Only for internal users.")
 
 
 def test_the_same_code_for_something_else_is_no_audience() -> None:

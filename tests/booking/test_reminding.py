@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import override_settings
 
 from backend.outbox.models import Message
@@ -16,16 +15,10 @@ from booking.actions.changing import cancel_booking, reschedule_booking
 from booking.actions.deciding import approve_booking
 from booking.actions.reminding import remind
 from booking.models import Booking
-from tests.booking.lab import NOW, Lab
+from tests.booking.lab import Lab
 from tests.factories import at
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 def reminders() -> list[int]:

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 
 from backend.audit.models import Entry
 from backend.core.errors import Refused
@@ -26,12 +25,6 @@ from tests.factories import at
 pytestmark = pytest.mark.django_db
 
 BEFORE, RUNNING, LATER = at(9, day=date(2026, 11, 25)), at(9, 40), at(12, 30)
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(NOW, tick=False) as traveller:
-        yield traveller
 
 
 # How a booking comes to each status, by the real actions; the clock is moved where an action needs its time.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from backend.accounts.models import Agreement, Role, User
 from booking.actions.correcting import correct_usage
 from booking.actions.using import finish_booking, record_usage, verify_usage
 from booking.models import Booking, Usage
-from booking.rules.reporting import SERVICE_RECORD, days_of, quarter_of, tenths
+from booking.rules.reporting import SERVICE_RECORD, days_of, quarter_of
 from instruments.models import Mode
 from tests.booking.lab import TODAY, Lab, browser
 from tests.conftest import ApiClient
@@ -207,7 +206,6 @@ def test_periods() -> None:
     assert days_of("2026Q4") == (date(2026, 10, 1), date(2027, 1, 1))
     assert days_of("2026Q1") == (date(2026, 1, 1), date(2026, 4, 1))
     assert [quarter_of(date(2026, month, 1)) for month in (1, 3, 4, 12)] == ["2026Q1", "2026Q1", "2026Q2", "2026Q4"]
-    assert (tenths(Decimal("1.25")), tenths(Decimal("1.24"))) == (Decimal("1.3"), Decimal("1.2"))
     with pytest.raises(ValueError, match="neither month nor quarter"):
         days_of("2026")
 

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import IntegrityError, transaction
 
 from backend.core.errors import Invalid, Refused
@@ -34,12 +33,6 @@ USED_PRICES = {
         },
     ],
 }
-
-
-@pytest.fixture
-def clock() -> Any:
-    with time_machine.travel(at(9, day=date(2026, 11, 24)), tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

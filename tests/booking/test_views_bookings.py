@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +11,14 @@ import time_machine
 
 from backend.accounts.models import Membership, Role
 from booking.actions.deciding import approve_booking, reject_booking
+from booking.actions.displacing import displace_booking
 from booking.actions.policies import save_policy
 from booking.actions.using import verify_usage
 from booking.models import Booking, Status, Usage, UsageState
+from invoices.actions.credits import credit_invoice
+from invoices.actions.invoices import draft_invoice, issue_invoice
 from tests.booking.lab import HTMX, NOW, Lab, browser, html, queries, wall
-from tests.factories import DAY, at, make_manager, make_price_list, make_user
+from tests.factories import DAY, at, make_manager, make_member, make_price_list, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +132,41 @@ def test_the_fee_is_stated_before_cancelling_and_due_afterwards(clock: Any) -> N
     assert booking.status == Status.CANCELLED
     assert "A cancellation fee of" in page_of(lab.engineer, booking)
     assert "¥80.00" in page_of(lab.engineer, booking)
+
+
+def test_a_booking_that_came_to_nothing_promises_no_charge() -> None:
+    lab = Lab()
+    booking = lab.book()
+    before = page_of(lab.engineer, booking)
+
+    displace_booking(booking=booking, by=lab.manager, reason="Leak")
+
+    page = page_of(lab.engineer, booking)
+    assert "Estimated total" in before
+    assert "Estimated total" not in page
+    assert "The charge follows the verified use" not in page
+    assert "Nothing is charged." in page
+
+
+def test_a_fee_whose_statement_was_credited_is_not_shown_as_owed(clock: Any) -> None:
+    lab = Lab()
+    make_price_list(lab.instrument, LATE_FEE)
+    booking = lab.book()
+    clock.move_to(at(20, day=DAY.replace(day=1)).replace(day=30, month=11))
+    post(lab.engineer, booking, "cancel")
+    finance = make_member(lab.institution, Role.FINANCE)
+    draft = draft_invoice(
+        institution_id=lab.institution.pk, customer_id=booking.organisation_id, period="2026-12", by=finance
+    )
+    invoice = issue_invoice(invoice=draft, by=finance)
+    billed = page_of(lab.engineer, booking)
+
+    credit_invoice(invoice=invoice, reason="As a favour", by=finance)
+
+    page = page_of(lab.engineer, booking)
+    assert "Owed in the end" not in billed
+    assert "Later difference" in page
+    assert re.search(r"Owed in the end: .{0,60}¥0\.00", page)
 
 
 def test_what_cannot_be_cancelled_says_why() -> None:
@@ -267,3 +306,14 @@ def test_every_end_has_a_page(status: str) -> None:
 
     assert str(Status(status).label) in page
     assert "What you can do" not in page
+
+
+def test_the_lab_reads_what_concerns_the_lab(clock: Any) -> None:
+    """The customer is addressed on their page; the lab is told of the customer."""
+    lab = Lab()
+    booking = lab.book()
+    pages = {who: html(browser(who).get(f"/bookings/{booking.pk}/")) for who in (lab.manager, lab.engineer)}
+
+    assert "You operate the instrument yourself." in pages[lab.engineer]
+    assert "The customer operates the instrument." in pages[lab.manager]
+    assert "Bring the samples" not in pages[lab.manager]

@@ -10,11 +10,12 @@ import pytest
 import time_machine
 
 from backend.accounts.models import Agreement, Role
+from booking.actions.deciding import approve_booking, expire_holds
 from booking.actions.using import finish_booking
 from booking.models import Booking, Status, Usage, UsageState
 from instruments.models import PriceList
 from tests.booking.lab import HTMX, NOW, Lab, browser, html, queries
-from tests.factories import DAY, at, make_instrument, make_member, make_price_list
+from tests.factories import DAY, at, make_instrument, make_manager, make_member, make_price_list
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +100,46 @@ def test_deciding_brings_the_next_request() -> None:
     one.refresh_from_db()
     two.refresh_from_db()
     assert (one.status, two.status) == (Status.CONFIRMED, Status.REJECTED)
+
+
+def test_who_comes_second_is_told_who_was_faster_and_sees_the_next_request() -> None:
+    lab = Lab(approval=True)
+    decided, following = lab.book(9, 10), lab.book(11, 12)
+    colleague = make_manager(lab.institution)
+    seen = decided.version
+    approve_booking(booking=decided, by=colleague)
+
+    answer = browser(lab.manager).post(f"/desk/{decided.pk}/approve/", {"version": seen}, headers=HTMX)
+
+    assert answer.status_code == 200
+    assert f"{colleague.name} was faster: this request is “Confirmed” by now." in html(answer)
+    assert f"/desk/{following.pk}/approve/" in html(answer)
+    assert answer["HX-Trigger"] == "desk-changed"
+
+
+def test_a_request_that_expired_meanwhile_is_said_to_be_so(clock: Any) -> None:
+    lab = Lab(approval=True)
+    gone = lab.book()
+    assert gone.hold_expires_at is not None
+    clock.move_to(gone.hold_expires_at)
+    expire_holds()
+
+    data = {"version": gone.version, "reason": "Late"}
+    answer = browser(lab.manager).post(f"/desk/{gone.pk}/reject/", data, headers=HTMX)
+
+    assert "This request is “Expired” by now." in html(answer)
+    assert "All decided" in html(answer)
+
+
+def test_the_list_says_that_more_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = Lab(approval=True)
+    for hour in (9, 11):
+        lab.book(hour, hour + 1)
+    assert "more follow" not in html(browser(lab.manager).get("/desk/"))
+
+    monkeypatch.setattr("booking.views.desk.MOST_REQUESTS", 1)
+
+    assert "more follow as you decide" in html(browser(lab.manager).get("/desk/"))
 
 
 def test_deciding_without_script_goes_back_to_the_desk() -> None:

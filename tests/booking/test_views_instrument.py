@@ -56,6 +56,19 @@ def test_an_instrument_that_is_not_shared_is_absent(fields: dict[str, str]) -> N
     assert browser(lab.manager).get(path).status_code == 200
 
 
+def test_rules_about_times_are_told_only_where_a_time_can_be_booked() -> None:
+    by_time = Lab()
+    by_sample = Lab(mode_self=False, mode_operator=False, mode_sample=True)
+    broken = Lab(condition=Condition.REPAIR)
+
+    told = [
+        'id="rules-title"' in html(browser().get(f"/instruments/{lab.instrument.pk}/"))
+        for lab in (by_time, by_sample, broken)
+    ]
+
+    assert told == [True, False, True]
+
+
 def test_samples_only_says_how_to_submit_them() -> None:
     lab = Lab(mode_self=False, mode_operator=False, mode_sample=True)
 

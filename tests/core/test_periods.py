@@ -16,6 +16,7 @@ from backend.core.periods import (
     NonexistentLocalTime,
     Period,
     as_hours,
+    clock_words,
     days_touched,
     depth,
     hours,
@@ -209,3 +210,70 @@ def test_shanghai_day_is_that_of_beijing_time() -> None:
     assert local_day(date(2026, 12, 1), SHANGHAI) == Period(
         datetime(2026, 11, 30, 16, tzinfo=UTC), datetime(2026, 12, 1, 16, tzinfo=UTC)
     )
+
+
+mixed = st.lists(
+    st.tuples(st.integers(0, 300), st.integers(0, 300), st.sampled_from(["UTC", "Europe/Berlin", "Asia/Shanghai"])).map(
+        lambda three: Period(*(minute(n).astimezone(ZoneInfo(three[2])) for n in three[:2]))
+    ),
+    max_size=12,
+)
+
+
+@given(mixed, mixed)
+def test_zones_of_the_instants_make_no_difference(left: list[Period], right: list[Period]) -> None:
+    plain = [[Period(*map(to_utc, one)) for one in side] for side in (left, right)]
+
+    assert merge(left) == merge(plain[0])
+    assert subtract(left, right) == subtract(*plain)
+    assert intersect(left, right) == intersect(*plain)
+
+
+@given(periods, periods, periods)
+def test_sets_obey_their_laws(a: list[Period], b: list[Period], c: list[Period]) -> None:
+    assert merge(a + b) == merge(b + a)
+    assert intersect(a, b) == intersect(b, a)
+    assert intersect(a, merge(b + c)) == merge(intersect(a, b) + intersect(a, c))
+    assert subtract(a, merge(b + c)) == subtract(subtract(a, b), c)
+    assert merge(merge(a)) == merge(a) == intersect(a, a)
+    assert subtract(a, a) == []
+
+
+@given(st.integers(0, 300), st.integers(1, 100), st.integers(1, 100))
+def test_half_open_neighbours_touch_but_do_not_overlap(start: int, first: int, second: int) -> None:
+    one, other = period(start, start + first), period(start + first, start + first + second)
+
+    assert not one.overlaps(other)
+    assert intersect([one], [other]) == []
+    assert subtract([one], [other]) == [one]
+    assert merge([one, other]) == [period(start, start + first + second)]
+
+
+# The nights on which Berlin's clocks jump and Lord Howe's move by half an hour, minute by minute.
+NIGHTS = [("Europe/Berlin", date(2026, 3, 29)), ("Europe/Berlin", date(2026, 10, 25)),
+          ("Australia/Lord_Howe", date(2026, 4, 5)), ("Australia/Lord_Howe", date(2026, 10, 4))]  # fmt: skip
+
+
+@given(st.sampled_from(NIGHTS), st.integers(0, 24 * 60 - 1), st.integers(0, 24 * 60 - 1))
+def test_local_windows_hold_the_minutes_that_the_clock_shows(night: tuple[str, date], opens: int, closes: int) -> None:
+    """Against a clock that is read every minute: a window is open from the first time it shows ``opens`` or later."""
+    zone, day = ZoneInfo(night[0]), night[1]
+    opens, closes = min(opens, closes), max(opens, closes)
+    whole = local_day(day, zone)
+    minutes = [whole.start + timedelta(minutes=n) for n in range(int(whole.duration.total_seconds() // 60))]
+    shown = [(at.astimezone(zone).hour * 60 + at.astimezone(zone).minute, at) for at in minutes]
+
+    def boundary(wanted: int) -> datetime:
+        return next((at for clock, at in shown if clock >= wanted), whole.end)
+
+    start = local_boundary(day, time(opens // 60, opens % 60), zone)
+    end = local_boundary(day, time(closes // 60, closes % 60), zone)
+
+    assert (start, end) == (boundary(opens), boundary(closes))
+
+
+def test_clock_words_are_by_the_clock_of_the_zone() -> None:
+    start = datetime(2026, 3, 5, 1, tzinfo=UTC)
+
+    assert clock_words(start, start + timedelta(hours=3), SHANGHAI) == "2026-03-05 09:00–12:00"
+    assert clock_words(start, start + timedelta(hours=16), SHANGHAI) == "2026-03-05 09:00 – 2026-03-06 01:00"

@@ -10,10 +10,12 @@ from backend.core.text import (
     MOST_WORDS,
     Word,
     has_control_characters,
+    has_line_breaks,
     index_tokens,
     normalise,
     pinyin_tokens,
     query_words,
+    whole_number,
 )
 
 
@@ -91,3 +93,17 @@ def test_what_is_indexed_is_found_by_itself(text: str) -> None:
 
     for word in query_words(text):
         assert any(known.issuperset(each) for each in word.alternatives)
+
+
+def test_a_whole_number_is_read_or_nothing() -> None:
+    given = ("12", "0", "", "-1", "1.5", "²", "9" * 18, "9" * 19)
+
+    assert [whole_number(text) for text in given] == [12, 0, None, None, None, None, 10**18 - 1, None]
+    assert whole_number("123456789", digits=8) is None
+
+
+def test_line_breaks_of_any_kind_are_seen() -> None:
+    breaks = ("\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029")
+
+    assert [has_line_breaks(f"a{sign}b") for sign in breaks] == [True] * len(breaks)
+    assert not has_line_breaks("a b\tc")

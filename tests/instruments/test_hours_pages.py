@@ -140,7 +140,7 @@ def test_special_days_page(db: None) -> None:
     saved = client.post(path, rows)
 
     assert (text(more).count('name="day"'), text(fewer).count('name="day"')) == (4, 2)
-    assert (wrong.status_code, twice.status_code, saved.status_code) == (422, 422, 200)
+    assert (wrong.status_code, twice.status_code, saved.status_code) == (422, 422, 204)
     assert saved["HX-Redirect"] == f"/manage/instruments/{instrument.pk}/hours/"
     assert list(instrument.special_days.values_list("day", "opens", "note")) == [
         (date(2026, 12, 24), None, "检修"),

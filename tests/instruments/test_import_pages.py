@@ -247,3 +247,17 @@ def test_preview_needs_equally_many_queries_for_1_and_30(db: None, django_assert
         with django_assert_num_queries(14):
             report = preview_import(institution=institution, content=f"local_no,name_zh,technique\n{rows}".encode())
         assert len(report.created) == count
+
+
+def test_readers_of_chinese_see_their_own_headings(db: None) -> None:
+    institution = make_institution()
+    make_instrument(institution, local_no="1", name="旧")
+    client = client_of(make_manager(institution))
+    client.cookies["django_language"] = "zh-hans"
+
+    preview = client.post(PATH, upload("单位内编号,中文名称,原值\n1,新,\n2,二,多\n"), follow=True)
+    report = client.get(f"{preview.redirect_chain[-1][0]}problems.csv")
+
+    assert "<code>中文名称</code>" in text(preview)
+    assert "<td>原值</td>" in text(preview)
+    assert body(report).decode("utf-8-sig").splitlines()[1].startswith("3,原值,")

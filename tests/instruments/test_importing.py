@@ -16,9 +16,10 @@ from django.utils import timezone
 from backend.accounts.models import Organisation
 from backend.audit.models import Entry
 from backend.core.errors import Invalid
+from instruments.actions.import_columns import TEMPLATE
 from instruments.actions.import_rows import Report
 from instruments.actions.importing import import_instruments
-from instruments.models import Category, Instrument, Occupancy
+from instruments.models import Category, Instrument, Occupancy, Technique
 from tests.factories import make_enterprise, make_institution, make_instrument
 
 SAMPLE = Path(__file__).resolve().parents[2] / "instruments" / "data" / "instruments.csv"
@@ -77,6 +78,34 @@ def test_columns_that_are_absent_stay_as_they_are(db: None) -> None:
     assert (instrument.name, instrument.manufacturer, instrument.units) == ("new", "JEOL", 3)
     assert (instrument.worth, instrument.begin_date) == (Decimal("123.45"), date(2020, 5, 31))
     assert (instrument.sharing, instrument.condition) == ("internal", "occasional")
+
+
+def test_empty_cells_leave_what_is_there(db: None) -> None:
+    """A template with every column, filled in for one of them, wipes out nothing."""
+    institution = make_institution()
+    instrument = make_instrument(
+        institution, local_no="1", name="old", manufacturer="JEOL", subjects=["化学"], mode_sample=True
+    )
+    instrument.techniques.add(Technique.objects.create(key="XYZ", name="某法"))
+    category = instrument.category_id
+
+    report = load(institution, f"{','.join(TEMPLATE)}\n1,new{',' * (len(TEMPLATE) - 2)}\n")
+
+    instrument.refresh_from_db()
+    assert (report.updated, report.notes) == (["1"], [])
+    assert [change.fields for change in report.changes] == [[("name_zh", "old", "new")]]
+    assert (instrument.name, instrument.manufacturer, instrument.subjects) == ("new", "JEOL", ["化学"])
+    assert (instrument.category_id, instrument.techniques.count()) == (category, 1)
+    assert instrument.modes == ["self", "operator", "sample"]
+
+
+@pytest.mark.parametrize(
+    "cell", ["自主上机；委托测试；送样检测", "self; Operator-assisted; SAMPLE", "自主、协助、送样"]
+)
+def test_modes_are_read_as_pages_name_them(db: None, cell: str) -> None:
+    load(make_institution(), f"local_no,name_zh,modes\n1,a,{cell}\n")
+
+    assert Instrument.objects.get(local_no="1").modes == ["self", "operator", "sample"]
 
 
 def test_same_numbers_of_another_institution_are_not_touched(db: None) -> None:
@@ -186,7 +215,8 @@ def test_good_rows_beside_a_bad_one_are_not_imported_either(db: None) -> None:
     assert Instrument.objects.count() == 1
     assert [str(r.detail) for r in error.value.refusals] == [
         "Line 3, column units: “x” is not understood; write for example: 1–100.",
-        "Line 4, column modes: “y” is not understood; write for example: self;operator;sample.",
+        "Line 4, column modes: “y” is not understood; write for example: "
+        "Self-operated; Operator-assisted; Sample submission.",
     ]
 
 

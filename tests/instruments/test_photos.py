@@ -12,6 +12,7 @@ from PIL import Image
 
 from backend.accounts.models import Role
 from backend.audit.models import Entry
+from backend.core.errors import Invalid
 from instruments.actions import photos as actions
 from instruments.actions.photos import add_photo
 from instruments.models import Instrument, InstrumentPhoto
@@ -193,3 +194,17 @@ def test_first_photo_stands_in_the_catalogue_and_all_in_the_detail(
     assert f'src="/instruments/photos/{two.uid}/small.jpg" alt="two"' in text(
         client_of().get(f"/instruments/{instrument.pk}/")
     )
+
+
+def test_no_file_stays_of_a_photo_that_is_refused(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    instrument = make_instrument()
+    written: list[str] = []
+    save = default_storage.save
+    monkeypatch.setattr(default_storage, "save", lambda name, *rest: written.append(save(name, *rest)))
+    monkeypatch.setattr(actions, "MOST_PHOTOS", 0)
+
+    with pytest.raises(Invalid):
+        add(instrument)
+
+    assert len(written) == 2
+    assert not any(default_storage.exists(name) for name in written)

@@ -7,7 +7,18 @@ from datetime import date, time, timedelta
 import pytest
 
 from backend.core.periods import Period
-from instruments.rules import Hours, PublicDays, Special, Taken, first_free_unit, free_periods, open_periods
+from instruments.rules import (
+    Announced,
+    Hours,
+    PublicDays,
+    Special,
+    Taken,
+    bookable_stretches,
+    first_free_unit,
+    free_periods,
+    open_periods,
+    public_days,
+)
 from tests.factories import DAY, at
 from tests.instruments.pricing.building import SHANGHAI
 
@@ -62,3 +73,19 @@ def test_free_units_are_counted_where_there_are_several() -> None:
         (at(9), at(10), 1),
         (at(10), at(12), 2),
     ]
+
+
+def test_a_stretch_keeps_set_up_and_cleaning_away_from_what_is_taken() -> None:
+    hour = timedelta(hours=1)
+
+    found = bookable_stretches(
+        [from_to(8, 16)], [Taken(1, at(11), at(12))], units=1, length=2 * hour, before=hour, after=hour
+    )
+
+    assert found == [from_to(8, 10), from_to(13, 16)]
+
+
+def test_an_announced_day_of_another_year_does_not_count() -> None:
+    announced = frozenset({Announced(2026, date(2025, 12, 31), True), Announced(2026, DAY, True)})
+
+    assert public_days(2026, 2026, announced).holidays == {DAY}

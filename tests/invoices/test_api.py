@@ -362,7 +362,7 @@ def test_lines_are_exported(world: World) -> None:
     rows = list(csv.reader(io.StringIO(_content(response).decode("utf-8-sig"))))
     assert len(rows) == 2
     assert rows[1][:2] == [invoice.number, "1"]
-    assert rows[1][9:17] == ["time", "机时费", "1", "小时", "100", "100.00", "CNY", "1 × 100.00 = 100.00"]
+    assert rows[1][9:17] == ["time", "机时费", "1", "小时", "100.00", "100.00", "CNY", "1 × 100.00 = 100.00"]
     assert rows[1][17:] == ["Statement", ""]
 
 

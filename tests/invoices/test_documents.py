@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.template.loader import render_to_string
 from pypdf import PdfReader
 
 from backend.accounts.models import Organisation, Role
@@ -164,8 +165,6 @@ def test_long_documents_number_their_pages() -> None:
 
 
 def as_html(invoice: Invoice) -> str:
-    from django.template.loader import render_to_string
-
     context = {"paper": rules.paper(invoice.snapshot), "sha256": invoice.snapshot_sha256, "family": pdf.FAMILY}
     return render_to_string("invoices/statement.html", context)
 
@@ -181,6 +180,20 @@ def test_the_totals_never_stand_alone_on_a_page(lines: int) -> None:
     assert "价税合计" in last
     assert last.count("机时费") >= 2
     assert sum(page.extract_text().count("机时费") for page in pages) == lines
+
+
+@pytest.mark.parametrize(("charges", "lines", "name"), [(2, 100, "机时费"), (3, 4, "机" * 120), (2, 9, "机" * 120)])
+def test_a_charge_longer_than_a_page_goes_on_on_the_next(charges: int, lines: int, name: str) -> None:
+    snapshot = make_issued("10.00").snapshot
+    line = {**snapshot["lines"][0], "name": name, "amount": "7.31"}
+    snapshot["lines"] = [{**line, "charge": str(charge)} for charge in range(charges) for _ in range(lines)]
+    context = {"paper": rules.paper(snapshot), "sha256": "", "family": pdf.FAMILY}
+
+    content = pdf.render(render_to_string("invoices/statement.html", context))
+
+    pages = PdfReader(io.BytesIO(content)).pages
+    assert len(pages) > 1
+    assert sum(page.extract_text().count("7.31") for page in pages) == charges * lines
 
 
 def test_a_correction_names_what_it_corrects() -> None:

@@ -12,7 +12,7 @@ from backend.core.errors import Busy, Invalid, NotFound, Refused
 from invoices import rules
 from invoices.actions import invoices as actions
 from invoices.actions.charges import finalise_charges
-from invoices.actions.invoices import delete_draft, issue_invoice
+from invoices.actions.invoices import delete_draft, draft_invoice, issue_invoice
 from invoices.models import Charge, Invoice, InvoiceStatus
 from tests.factories import make_charge, make_enterprise, make_line
 from tests.invoices.ledger import Ledger, code_of
@@ -110,6 +110,28 @@ def test_currencies_are_drafted_apart_the_home_currency_first(ledger: Ledger) ->
     first, second = ledger.draft(), ledger.draft()
 
     assert (first.currency, second.currency) == ("CNY", "USD")
+
+
+def test_a_draft_of_the_currency_that_was_asked_for(ledger: Ledger) -> None:
+    ledger.charge(currency="USD")
+    ledger.charge(currency="CNY")
+
+    draft = draft_invoice(
+        institution_id=ledger.institution.pk,
+        customer_id=ledger.customer.pk,
+        period="2026-12",
+        by=ledger.finance,
+        currency="USD",
+    )
+
+    assert [charge.currency for charge in draft.charges.all()] == [draft.currency] == ["USD"]
+
+
+def test_a_credit_in_one_currency_does_not_keep_another_from_being_billed(ledger: Ledger) -> None:
+    ledger.charge("-5.00", currency="CNY")
+    ledger.charge("9.00", currency="USD")
+
+    assert ledger.draft().currency == "USD"
 
 
 def test_deleting_a_draft_frees_its_charges(ledger: Ledger) -> None:

@@ -21,7 +21,7 @@ from invoices.actions.charges import finalise_charges
 from invoices.actions.invoices import draft_invoice, issue_invoice, write_fapiao_number
 from invoices.models import Charge, ChargeState, Counter, Invoice, InvoiceLine, InvoiceStatus, Stage, TaxRate
 from invoices.queries.papers import document_of, listed, show
-from tests.factories import make_charge, make_institution, make_line, make_member
+from tests.factories import make_charge, make_enterprise, make_institution, make_line, make_member
 from tests.invoices.ledger import FAPIAO, Ledger, code_of
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +234,21 @@ def test_a_draft_has_no_fapiao(ledger: Ledger) -> None:
         write_fapiao_number(invoice=ledger.draft(), number=FAPIAO, by=ledger.finance)
 
     assert code_of(raised) == "not_issued"
+
+
+def test_a_fapiao_has_one_buyer(ledger: Ledger) -> None:
+    first, second = ledger.issued(), ledger.issued()
+    make_charge(other := make_enterprise(), institution=ledger.institution)
+    draft = draft_invoice(
+        institution_id=ledger.institution.pk, customer_id=other.pk, period="2026-12", by=ledger.finance
+    )
+    foreign = issue_invoice(invoice=draft, by=ledger.finance)
+    for one in (first, second):  # one tax invoice for several statements
+        write_fapiao_number(invoice=one, number=FAPIAO, by=ledger.finance)
+
+    with pytest.raises(Refused) as raised:
+        write_fapiao_number(invoice=foreign, number=FAPIAO, by=ledger.finance)
+
+    assert code_of(raised) == "fapiao_of_another"
+    foreign.refresh_from_db()
+    assert foreign.fapiao_number == ""

@@ -209,7 +209,7 @@ def test_open_balances_stand_by_age_and_currency(world: World) -> None:
     rows = table(foreign.get("/finance/ageing.csv"))
     same = table(ApiClient(world.finance).get_api("/exports/ageing.csv"))
 
-    assert f"status=owing&amp;customer={world.customer.pk}" in page
+    assert f"status=owing&amp;institution={world.institution.pk}&amp;customer={world.customer.pk}" in page
     assert rows == same
     assert [row[0] for row in rows[1:]] == [world.customer.name, "Abroad Ltd"]
     assert rows[1][2:9] == ["CNY", "100.00", "100.00", "0.00", "0.00", "90.00", "290.00"]

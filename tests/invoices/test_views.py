@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -58,6 +59,57 @@ def test_the_desk_shows_the_month_in_figures(world: World) -> None:
     assert "¥100.00" in page
     assert "JS-kx-2026-000001" in page
     assert "1 use up to the end of the month is booked but not verified yet." in page
+
+
+def test_the_figures_lead_to_what_they_add_up(world: World) -> None:
+    with time_machine.travel("2026-11-01T02:00:00Z", tick=False):
+        late = world.issued("2026-10")
+    part, open_one = world.issued(), world.issued()
+    Invoice.objects.filter(pk=part.pk).update(paid=40)
+    client = browser(world.finance)
+
+    page = html(client.get("/finance/?period=2026-12"))
+    links = re.findall(r'href="(/invoices/\?institution=[^"]*)"', page)
+    shown = {link.split("&amp;")[-1]: html(client.get(link.replace("&amp;", "&"))) for link in links}
+
+    assert re.search(r"¥40\.00.{0,60}1 invoice ", page)
+    assert re.search(r"¥160\.00.{0,60}2 invoices ", page)
+    assert open_one.number in shown["status=not_due"]
+    assert late.number not in shown["status=not_due"]
+    assert late.number in shown["status=overdue"]
+    assert part.number in shown["period=2026-12"]
+
+
+def test_the_button_of_a_row_drafts_that_row(world: World) -> None:
+    world.charge(currency="CNY")
+    world.charge(currency="USD")
+    form = {"institution": world.institution.pk, "customer": world.customer.pk, "period": "2026-12"}
+    client = browser(world.finance)
+    page = html(client.get("/finance/?period=2026-12"))
+
+    client.post("/finance/draft/", {**form, "currency": "USD"})
+
+    assert 'name="currency" value="USD"' in page
+    assert "1 customer " in page
+    assert [draft.currency for draft in Invoice.objects.filter(status="draft")] == ["USD"]
+
+
+def test_a_list_of_given_and_received_invoices_names_both_sides(world: World) -> None:
+    ours = world.issued()
+    elsewhere = World.__new__(World)
+    elsewhere.institution, elsewhere.customer = make_institution(code="zz", name="Elsewhere"), world.institution
+    elsewhere.finance = make_member(elsewhere.institution, Role.FINANCE)
+    elsewhere.member = world.finance
+    theirs = elsewhere.issued()
+    client = browser(world.finance)
+
+    both = html(client.get("/invoices/"))
+    one = html(client.get(f"/invoices/?institution={world.institution.pk}"))
+
+    assert ours.number in both
+    assert theirs.number in both
+    assert both.count("Elsewhere") == 2  # once in the filter, once in the row
+    assert theirs.number not in one
 
 
 def test_one_click_drafts_and_one_issues(world: World) -> None:

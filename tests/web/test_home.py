@@ -10,10 +10,12 @@ import pytest
 import time_machine
 
 from backend.accounts.models import Role
+from backend.accounts.own_actions.registering import refuse_registration, register_enterprise
 from booking.actions.using import finish_booking, verify_usage
 from booking.models import Booking
+from tests.accounts.making import ENTERPRISE, make_operator
 from tests.booking.lab import NOW, Lab, browser, html, queries
-from tests.factories import at, make_instrument, make_member, make_user
+from tests.factories import at, make_charge, make_enterprise, make_instrument, make_line, make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +96,49 @@ def test_an_administrator_sees_people_and_the_operator_the_network() -> None:
 
 def test_without_organisation_it_says_what_to_do() -> None:
     assert "You belong to no organisation yet" in html(browser(make_user()).get("/"))
+
+
+def test_a_registration_that_waits_or_was_refused_is_shown() -> None:
+    user, operator = make_user(), make_operator()
+    registration = register_enterprise(enterprise=ENTERPRISE, by=user)
+
+    waiting = html(browser(user).get("/"))
+    refuse_registration(registration=registration, by=operator, reason="No such street")
+    refused = html(browser(user).get("/"))
+
+    assert "You will get a mail as soon as you can book." in waiting
+    assert f'href="/register/{registration.pk}/"' in waiting
+    assert "You belong to no organisation yet" not in waiting
+    assert "No such street" in refused
+
+
+def test_money_is_that_of_the_organisation_one_acts_for(clock: Any) -> None:
+    user, one, other = make_user(), make_enterprise(), make_enterprise()
+    make_member(one, Role.ADMIN, user=user)
+    make_member(other, Role.ADMIN, user=user)
+    make_charge(one, make_line("300.00"), service_date=NOW.date())
+    make_charge(other, make_line("70.00"), service_date=NOW.date())
+    client = browser(user)
+
+    first = html(client.get("/"))
+    client.post("/account/organisation/", {"organisation": other.pk})
+    second = html(client.get("/"))
+
+    assert ("¥300" in first, "¥70" in first) == (True, False)
+    assert ("¥300" in second, "¥70" in second) == (False, True)
+
+
+def test_the_operators_pages_are_one_click_away() -> None:
+    page = html(browser(make_operator(is_staff=True)).get("/"))
+
+    for path in (
+        "/registrations/",
+        "/network/rules/",
+        "/network/holidays/",
+        "/operator/deliveries/",
+        "/operator/admin/",
+    ):
+        assert f'class="btn" href="{path}"' in page
 
 
 def test_query_counts_do_not_depend_on_the_data(clock: Any) -> None:

@@ -13,7 +13,7 @@ from backend.outbox.models import Channel, Message, Preference
 from backend.outbox.queries.inbox import choices_of
 from tests.booking.lab import HTMX, browser, html, queries
 from tests.conftest import ApiClient
-from tests.factories import make_enterprise, make_member, make_user
+from tests.factories import make_enterprise, make_institution, make_manager, make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -207,7 +207,7 @@ def ticked(page: str) -> set[str]:
 
 
 def test_everything_is_on_until_one_chooses() -> None:
-    page = html(browser(make_user()).get("/account/notifications/"))
+    page = html(browser(make_manager(make_institution())).get("/account/notifications/"))
 
     assert len(ticked(page)) == 12
     assert page.count("disabled") == 2
@@ -243,6 +243,17 @@ def test_somebody_without_an_organisation_may_choose() -> None:
     browser(user).post("/account/notifications/", {"on": []})
 
     assert choices_of(user.pk)["reminders"] == {"mail": False, "in_app": False}
+
+
+def test_requests_are_a_choice_of_those_who_work_at_an_institution() -> None:
+    engineer, manager = make_member(make_enterprise()), make_manager(make_institution())
+
+    browser(engineer).post("/account/notifications/", {"on": []})
+
+    page = "/account/notifications/"
+    assert not any(name.startswith("requests:") for name in ticked(html(browser(engineer).get(page))))
+    assert choices_of(engineer.pk)["requests"] == {"mail": True, "in_app": True}
+    assert "requests:mail" in ticked(html(browser(manager).get(page)))
 
 
 def test_the_api_reads_and_writes_choices() -> None:

@@ -155,7 +155,8 @@ def _send(invitation_id: int, secret: str, language: str | None) -> None:
         context = {
             "invitation": invitation,
             "organisation": invitation.organisation.label(translation.get_language() or ""),
-            "roles": [Role(role).label for role in invitation.roles],
+            # Texts: a list of lazy ones cannot be joined in a template.
+            "roles": [str(Role(role).label) for role in invitation.roles],
             "url": f"{settings.SITE_URL}/invitation/{secret}/",
         }
         subject = " ".join(render_to_string("accounts/mail/invitation.subject.txt", context).split())

@@ -1,17 +1,11 @@
-"""How these pages answer: a form with its errors, and the way onward, for HTMX and without."""
+"""How these pages answer a form with errors, for HTMX and without."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django_htmx.http import HttpResponseClientRedirect
-
-
-def go(request: HttpRequest, url: str) -> HttpResponse:
-    """To another page."""
-    return HttpResponseClientRedirect(url) if request.headers.get("HX-Request") else redirect(url)
+from django.shortcuts import render
 
 
 def again(request: HttpRequest, template: str, fragment: str, context: dict[str, Any]) -> HttpResponse:

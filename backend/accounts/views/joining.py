@@ -24,7 +24,8 @@ from backend.accounts.own_actions.inviting import accept_invitation
 from backend.accounts.own_actions.registering import change_registration, register_enterprise
 from backend.accounts.queries import SESSION_ORGANISATION, get_own_registration, has_account, invitation_by_secret
 from backend.accounts.rules import invitation_refusals, same_mailbox
-from backend.accounts.views.going import again, go
+from backend.accounts.views.going import again
+from backend.core.http import go
 
 PAGE, FRAGMENT = "accounts/register.html", "accounts/_register_form.html"
 
@@ -43,6 +44,8 @@ def register(request: HttpRequest) -> HttpResponse:
     throttle(request, "register", key=data.get("person-email", "") or str(request.user.pk))
     # Both are asked, so that all errors show at once.
     if not all([enterprise.is_valid(), who is None or who.is_valid()]):
+        if who:
+            who.keep_typed()
         return again(request, PAGE, FRAGMENT, context)
     by = known or _new_person(who.cleaned_data if who else {})
     registration = register_enterprise(enterprise=enterprise.cleaned_data, by=by)
@@ -95,6 +98,7 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
     else:
         form = NewPersonForm({**request.POST.dict(), "email": found.email})
         if not form.is_valid():
+            form.keep_typed()
             context = _about(request, found, secret, form)
             return again(request, "accounts/invitation.html", "accounts/_invitation_form.html", context)
         user = accept_invitation(invitation=found, by=_new_person({**form.cleaned_data, "email": found.email}))

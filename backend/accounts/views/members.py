@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backend.accounts.auth import access, page, person, throttle
-from backend.accounts.forms import InviteForm, RolesForm, ScopeForm, checked
+from backend.accounts.forms import InviteForm, RolesForm, ScopeForm
 from backend.accounts.models import Invitation, Organisation, Role, User
 from backend.accounts.own_actions.inviting import invite, resend_invitation, revoke_invitation
 from backend.accounts.own_actions.members import end_membership, set_manager_scope, set_roles
 from backend.accounts.queries import get_administered, get_invitation, get_member, members_of, open_invitations
-from backend.accounts.views.going import go
 from backend.accounts.views.organisation import administered_now
+from backend.core.fields import checked
+from backend.core.http import go
 
 PER_PAGE = 30
 

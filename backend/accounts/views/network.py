@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backend.accounts.auth import access, page, person
-from backend.accounts.forms import DecisionForm, checked
+from backend.accounts.forms import DecisionForm
 from backend.accounts.models import Registration, RegistrationStatus
 from backend.accounts.own_actions.registering import confirm_registration, refuse_registration
 from backend.accounts.queries import registrations as visible_registrations
-from backend.accounts.views.going import go
 from backend.core.db import one
+from backend.core.fields import checked
+from backend.core.http import go
 
 PER_PAGE = 20
 

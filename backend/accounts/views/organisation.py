@@ -17,7 +17,6 @@ from backend.accounts.forms import (
     OrganisationForm,
     ProjectChangeForm,
     ProjectForm,
-    checked,
 )
 from backend.accounts.models import Organisation, Role
 from backend.accounts.own_actions.members import end_membership
@@ -40,8 +39,10 @@ from backend.accounts.queries import (
     own_registrations,
     projects_of,
 )
-from backend.accounts.views.going import again, go
+from backend.accounts.views.going import again
 from backend.core.errors import NotFound
+from backend.core.fields import checked
+from backend.core.http import go
 
 
 def administered_now(request: HttpRequest) -> Organisation:

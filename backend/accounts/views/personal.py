@@ -25,8 +25,9 @@ from backend.accounts.forms import ProfileForm, TokenForm
 from backend.accounts.models import Role
 from backend.accounts.queries import SESSION_ORGANISATION, get_token, living_tokens, own_registrations
 from backend.accounts.rules import device_words
-from backend.accounts.views.going import again, go
+from backend.accounts.views.going import again
 from backend.core.errors import NotFound
+from backend.core.http import go
 
 
 @page

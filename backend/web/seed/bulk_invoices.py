@@ -17,6 +17,7 @@ from backend.accounts.models import Membership, Organisation, Role
 from backend.core.money import ZERO
 from backend.web.seed.bulk_money import made_uid
 from invoices import rules
+from invoices.actions.papers import printed_line
 from invoices.models import (
     Charge,
     ChargeLine,
@@ -58,7 +59,7 @@ def _make_for(host: Organisation, by: int, rng: random.Random) -> int:
         invoice = _draft(host, period, charges[0], by, rng)
         if period != last:
             _issue(invoice, printed, numbers)
-            lines += [_line(invoice, position, line) for position, line in enumerate(printed, 1)]
+            lines += [printed_line(invoice, position, line) for position, line in enumerate(printed, 1)]
         invoices.append(invoice)
         standing.append([charge.pk for charge in charges])
     Invoice.objects.bulk_create(invoices)
@@ -114,18 +115,3 @@ def _issue(invoice: Invoice, printed: Sequence[ChargeLine], numbers: dict[int, i
 def _rate(day: date) -> TaxRate | None:
     """The network's; these institutions have none of their own."""
     return TaxRate.objects.filter(institution=None, valid_from__lte=day).order_by("-valid_from").first()
-
-
-def _line(invoice: Invoice, position: int, line: ChargeLine) -> InvoiceLine:
-    return InvoiceLine(
-        invoice=invoice,
-        position=position,
-        charge_line=line,
-        service_date=line.charge.service_date,
-        subject=line.charge.subject,
-        name=line.name,
-        quantity=line.quantity,
-        unit=line.unit,
-        unit_price=line.unit_price,
-        amount=line.amount,
-    )

@@ -20,8 +20,9 @@ from instruments.pricing.engine import price
 from instruments.pricing.lines import Pricing
 from instruments.pricing.model import PriceList as Rules
 from instruments.pricing.reading import parse_price_list
+from invoices.actions.charges import posted_line
 from invoices.models import Charge, ChargeLine, ChargeState, Stage
-from invoices.rules import Line, as_posted, four_places, total_of
+from invoices.rules import Line, as_posted, total_of
 
 # Two instruments of a category with the same modes have the same prices; the day does not matter to them.
 _MORNING = datetime(2026, 3, 10, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -82,8 +83,8 @@ def store_charges(rows: Sequence[Booking], used: Mapping[int, Usage], prices: Pr
             final = _posted(prices, row, int((usage.end - usage.start).total_seconds()) // 60)
         charge = _charge(row, quoted, final, usage, rng)
         charges.append(charge)
-        lines += [_line(charge, Stage.RESERVED, number, line) for number, line in enumerate(quoted, 1)]
-        lines += [_line(charge, Stage.FINAL, number, line) for number, line in enumerate(final, 1)]
+        lines += [posted_line(charge, Stage.RESERVED, number, line) for number, line in enumerate(quoted, 1)]
+        lines += [posted_line(charge, Stage.FINAL, number, line) for number, line in enumerate(final, 1)]
     Charge.objects.bulk_create(charges)
     ChargeLine.objects.bulk_create(lines)
 
@@ -122,19 +123,4 @@ def _charge(
         total=total,
         differences=["实际使用时间比预约时间长。"] if longer and final and total != total_of(quoted) else [],
         finalised_at=settled,
-    )
-
-
-def _line(charge: Charge, stage: str, position: int, line: Line) -> ChargeLine:
-    return ChargeLine(
-        charge=charge,
-        stage=stage,
-        position=position,
-        code=line.code,
-        name=line.name,
-        quantity=four_places(line.quantity),
-        unit=line.unit,
-        unit_price=four_places(line.unit_price),
-        amount=line.amount,
-        why=line.why,
     )

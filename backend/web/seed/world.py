@@ -106,7 +106,14 @@ def _make_people(world: World) -> None:
     # One hash for all: they share the password, and hashing is slow on purpose.
     password = make_password(PASSWORD)
     for account in (*ACCOUNTS, *OTHERS):
-        user = User.objects.create(email=account.email, name=account.name, password=password, phone="13800000000")
+        user = User.objects.create(
+            email=account.email,
+            name=account.name,
+            password=password,
+            phone="13800000000",
+            # Into Django's admin too.
+            is_staff=Role.OPERATOR in account.roles,
+        )
         world.users[account.email] = user
         for role in account.roles:
             organisation = world.organisations[account.organisation]

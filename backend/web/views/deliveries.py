@@ -12,26 +12,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from backend.accounts.auth import access, page, person
+from backend.accounts.queries import operated_network
 from backend.core.db import one
-from backend.core.errors import NotFound
 from backend.outbox.queries.inbox import delivery, troubled
 from backend.web.actions import retry_delivery
 
 PER_PAGE = 50
 
 
-def operated_network(request: HttpRequest) -> int:
-    """The network that the person operates; for others there is no such page."""
-    mine = access(request)
-    if not mine.is_operator:
-        raise NotFound
-    return next(pk for pk in mine.where() if mine.organisations[pk].kind == "network")
-
-
 @page
 @require_safe
 def deliveries(request: HttpRequest) -> HttpResponse:
-    operated_network(request)
+    operated_network(access(request))
     now = timezone.now()
     figures = delivery(now)
     found = Paginator(troubled(), PER_PAGE).get_page(request.GET.get("page"))
@@ -51,7 +43,7 @@ def deliveries(request: HttpRequest) -> HttpResponse:
 @page
 @require_POST
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    network = operated_network(request)
-    retry_delivery(message=one(troubled(), pk), by=person(request), organisation_id=network)
+    network = operated_network(access(request))
+    retry_delivery(message=one(troubled(), pk), by=person(request), organisation_id=network.pk)
     messages.success(request, _("The mail is tried again within a minute."))
     return redirect("web:deliveries")

@@ -16,8 +16,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from backend.accounts.auth import access
-from backend.accounts.queries import Access
+from backend.accounts.auth import access, current_organisation, person
+from backend.accounts.models import Organisation
+from backend.accounts.queries import Access, own_registrations
 from backend.web import queries
 
 # Which picture stands for an upper category.
@@ -30,7 +31,11 @@ def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     if not request.user.is_authenticated:
         return render(request, "web/home.html", _visitor(now))
-    return render(request, "web/today.html", _today(access(request), now, staff=request.user.is_staff))
+    mine = access(request)
+    context = _today(mine, now, payer=current_organisation(request), staff=request.user.is_staff)
+    if not mine.organisations:
+        context["registrations"] = own_registrations(person(request))
+    return render(request, "web/today.html", context)
 
 
 def _visitor(now: datetime) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def _visitor(now: datetime) -> dict[str, Any]:
     }
 
 
-def _today(me: Access, now: datetime, *, staff: bool) -> dict[str, Any]:
+def _today(me: Access, now: datetime, *, payer: Organisation | None, staff: bool) -> dict[str, Any]:
     context: dict[str, Any] = {"now": now, "now_hour": timezone.localtime(now).hour}
     lab, money = queries.lab(me, now), queries.money(me, now)
     if lab:
@@ -64,7 +69,7 @@ def _today(me: Access, now: datetime, *, staff: bool) -> dict[str, Any]:
         network = queries.network(now)
         context |= {"network": network, "network_figures": _network_figures(network), "network_chart": _shares(network)}
     if me.bookers() and not (lab or money):
-        customer = queries.customer(me, now)
+        customer = queries.customer(me, now, payer)
         context |= {"customer": customer, "customer_figures": _customer_figures(customer)}
         if any(amount for _month, amount in customer.months):
             context["customer_chart"] = _months(customer.months, _("Spent"))
@@ -144,7 +149,12 @@ def _network_figures(network: queries.Network) -> list[dict[str, Any]]:
     return [
         _figure(_("Institutions"), network.institutions),
         _figure(_("Enterprises"), network.enterprises),
-        _figure(_("Registrations to confirm"), network.to_confirm, tone="wait" if network.to_confirm else ""),
+        _figure(
+            _("Registrations to confirm"),
+            network.to_confirm,
+            _link("accounts:registrations"),
+            tone="wait" if network.to_confirm else "",
+        ),
         _figure(_("Public instruments"), network.instruments, _link("instruments:catalogue")),
         _figure(_("Uses in 30 days"), network.uses),
         _figure(_("Requests waiting"), network.waiting),

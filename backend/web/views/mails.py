@@ -8,20 +8,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from backend.accounts.auth import page, person
+from backend.accounts.auth import access, page, person
+from backend.accounts.models import Organisation
+from backend.accounts.queries import operated_network
 from backend.core.errors import NotFound
 from backend.outbox.queries.mailbox import find_mail, writes_files
 from backend.outbox.queries.mailbox import mails as sent_mails
 from backend.web.actions import note_mail_opened
-from backend.web.views.deliveries import operated_network
 
 PER_PAGE = 50
 
 
-def _demo_network(request: HttpRequest) -> int:
+def _demo_network(request: HttpRequest) -> Organisation:
     if not settings.DEMO:
         raise NotFound
-    return operated_network(request)
+    return operated_network(access(request))
 
 
 @page
@@ -40,5 +41,5 @@ def mails(request: HttpRequest) -> HttpResponse:
 def mail(request: HttpRequest, key: str) -> HttpResponse:
     network = _demo_network(request)
     found = find_mail(key)
-    note_mail_opened(mail=found, by=person(request), organisation_id=network)
+    note_mail_opened(mail=found, by=person(request), organisation_id=network.pk)
     return render(request, "web/mail.html", {"mail": found, "demo": True})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from backend.accounts.auth import page, person
+from backend.accounts.queries import Access, access_of
 from backend.outbox.models import Channel, Topic
 from backend.outbox.queries.inbox import choices_of
 from backend.outbox.rules import ALWAYS
@@ -26,17 +27,23 @@ EXPLAINED: dict[Topic, Promise] = {
 }
 
 
+def _topics(access: Access) -> list[Topic]:
+    """What concerns the person: requests are for those who work at an institution."""
+    return [topic for topic in Topic if topic != Topic.REQUESTS or access.institutions()]
+
+
 @page
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
     user = person(request)
+    topics = _topics(access_of(user))
     if request.method == "POST":
         ticked = set(request.POST.getlist("on"))
         choose_messages(
             user=user,
             choices={
                 topic: {channel: f"{topic}:{channel}" in ticked for channel in Channel.values}
-                for topic in Topic.values
+                for topic in topics
                 if topic != ALWAYS
             },
         )
@@ -53,7 +60,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
                 for channel in (Channel.IN_APP, Channel.MAIL)
             ],
         }
-        for topic in Topic
+        for topic in topics
     ]
     context = {"rows": rows, "channels": [Channel.IN_APP.label, Channel.MAIL.label]}
     return render(request, "web/preferences.html", context)

@@ -45,6 +45,9 @@ def sentence_of(rule: dict[str, Any], **settings: Any) -> str:
         ({"kind": "require", "that": {"now_in": "Tue 09:00-10:00"}}, "Needed: asked for during Tuesday 09:00–10:00."),
         ({"kind": "require", "that": {"made_before": "start -2wd"}}, "Needed: booked before: 2 working days before the start."),
         ({"kind": "require", "that": {"unfinished": False}}, "Needed: finished."),
+        ({"kind": "require", "that": {"audience": ["internal", None]}, "code": "not_for_you"}, "Needed: audience is internal users or not given."),
+        ({"kind": "require", "that": {"audience": {"not": "enterprise"}}, "code": "mode_not_offered"}, "Needed: audience is not enterprises."),
+        ({"kind": "require", "that": {"audience": "internal"}, "code": "mode_not_offered"}, "Only for internal users."),
         ({"kind": "require", "that": {"mode": {"not": ["self", None]}, "x": {"newer": "1d"}}}, "Needed: mode is not self-operated or not given and x: less than 1 day ago."),
         ({"kind": "require", "that": {"bookings": {"over": "open", "max": 3}}}, "Needed: at most 3 bookings per person not finished yet at the same time."),
         ({"kind": "quota", "measure": "people", "over": "overlap", "max": 2, "per": []}, "At most 2 people at once."),
@@ -130,6 +133,7 @@ REQUEST = make_booking("2026-03-10 17:10", "2026-03-10 18:30")
     ("rule", "expected"),
     [
         ({"kind": "length", "max": 60}, "At most 1 hour; this is 80 minutes."),
+        ({"kind": "require", "that": {"audience": ["internal", "academic"]}}, "Only for internal users and academic users."),
         ({"kind": "length", "min": 90.5}, "At least 90.5 minutes; this is 80 minutes."),
         ({"kind": "length", "step": 60}, "Only multiples of 1 hour; this is 80 minutes."),
         ({"kind": "length", "max": 1, "part": "peak"}, f"At most 1 minute in {PEAK}; this has 50 minutes."),
