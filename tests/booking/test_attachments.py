@@ -66,6 +66,13 @@ def test_the_content_decides(name: str, content: bytes, expected: str | None) ->
     assert media_type_of(BytesIO(content), name) == expected
 
 
+@pytest.mark.parametrize("name", ["a.docx", "a.xlsx", "a.zip"])
+def test_macros_inside_are_found_whatever_the_name(name: str) -> None:
+    content = archive("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin")
+
+    assert media_type_of(BytesIO(content), name) is None
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [
