@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from backend.core.api import LINE, PLAIN, Day, Document, Id, In, Instant, Page
 from backend.core.text import has_control_characters
 from booking.models import Status, UsageState
-from booking.queries.assess import RESERVED
+from booking.queries.quoting import RESERVED
 from booking.rules.reporting import PERIOD as REPORT_PERIOD
 
 MAX_TEXT = 2000

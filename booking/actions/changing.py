@@ -24,8 +24,10 @@ from booking.actions.transitions import (
     tell,
 )
 from booking.models import Approval, Booking, Status
-from booking.queries.assess import Assessment, Quote, assess, check_shape, quote_for_customer, wish_of
+from booking.queries.assess import assess
 from booking.queries.cancellation import cancellation
+from booking.queries.quoting import quote_for_customer
+from booking.queries.wishes import Assessment, Quote, check_shape, wish_of
 from instruments.actions.occupancy import occupy
 from instruments.models import OccupancyKind
 from invoices.actions.charges import release_charges

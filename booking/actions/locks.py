@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from backend.accounts.models import Group, Organisation, Project, User
-from booking.queries.assess import layers_of
+from booking.queries.facts import layers_of
 from booking.rules.facts import needs
 from booking.rules.layers import merge_layers
 from instruments.models import Instrument

@@ -19,10 +19,12 @@ from backend.core.money import round_half_up
 from booking.actions.locks import lock_parties
 from booking.actions.transitions import customers, deciders, note, tell
 from booking.models import Approval, Booking, Decision, Status
-from booking.queries.assess import Assessment, Quote, Wish, assess, check_shape, quote_for_customer
+from booking.queries.assess import assess
 from booking.queries.behalf import agreed_by_asking
+from booking.queries.quoting import quote_for_customer
+from booking.queries.wishes import Assessment, Quote, Wish, check_shape
 from instruments.actions.occupancy import lock_instruments, occupy
-from instruments.models import Instrument, OccupancyKind
+from instruments.models import Instrument, Occupancy, OccupancyKind
 from invoices.actions.charges import reserve_charges
 from invoices.rules import Line
 
@@ -67,14 +69,34 @@ def request_booking(
         project=project,
         group=group,
     )
-    answer = assess(wish, now=now)
+    return place_booking(wish, by=by, purpose=purpose, notes=notes, now=now)
+
+
+def place_booking(
+    wish: Wish,
+    *,
+    by: User,
+    purpose: str,
+    notes: str = "",
+    now: datetime,
+    replacing: Occupancy | None = None,
+    **links: Any,
+) -> Booking:
+    """Book a wish whose parties and instrument the caller has locked, in the caller's transaction.
+
+    ``replacing`` is time that is held for this wish already (an offer's); ``links`` are further fields of the
+    booking, such as its series. `Refused` with every reason.
+    """
+    answer = assess(wish, now=now, held=replacing)
     refusals = answer.refusals if settings.BOOKING_GUARDS else [r for r in answer.refusals if r.code != "taken"]
     if refusals:
         raise Refused(*refusals)
     quote = quote_for_customer(wish, answer, now=now)
-    asks_others = by.pk != user.pk and bool(answer.approval.roles)
+    asks_others = by.pk != wish.user.pk and bool(answer.approval.roles)
     agreed = agreed_by_asking(access_of(by), wish, answer.approval.roles) if asks_others else []
-    booking = _write(wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now)
+    booking = _write(
+        wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now, replacing=replacing, **links
+    )
     reserve(booking, quote, by=by)
     _announce(booking, agreed, by=by)
     return booking
@@ -87,9 +109,9 @@ def _write(
     agreed: Collection[str],
     *,
     by: User,
-    purpose: str,
-    notes: str,
     now: datetime,
+    replacing: Occupancy | None,
+    **fields: Any,
 ) -> Booking:
     held = bool(set(answer.approval.roles) - set(agreed))
     occupancy = occupy(
@@ -97,6 +119,7 @@ def _write(
         start=wish.start,
         end=wish.end,
         kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
+        replacing=replacing,
     )
     booking = Booking.objects.create(
         status=Status.REQUESTED if held else Status.CONFIRMED,
@@ -111,8 +134,6 @@ def _write(
         made_by=by,
         group=wish.group,
         project=wish.project,
-        purpose=purpose,
-        notes=notes,
         samples=wish.samples,
         parameters=dict(wish.parameters),
         audience=answer.audience,
@@ -124,6 +145,7 @@ def _write(
         requested_at=now,
         changed_at=now,
         hold_expires_at=hold_until(wish, answer, now, now=now) if held else None,
+        **fields,
     )
     for role in agreed:
         Approval.objects.create(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now)

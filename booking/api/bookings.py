@@ -19,8 +19,9 @@ from booking.actions import changing, deciding, no_shows, requesting, using
 from booking.api.shapes import booking_out, check_out, usage_out
 from booking.queries import lists, scope
 from booking.queries.alternatives import alternatives, with_working_fixes
-from booking.queries.assess import Wish, assess, check_shape
+from booking.queries.assess import assess
 from booking.queries.behalf import Party, as_asked, party_by_email, party_of
+from booking.queries.wishes import Wish, check_shape
 from booking.schemas import (
     BookingFilter,
     BookingOut,

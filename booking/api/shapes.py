@@ -8,7 +8,7 @@ from typing import Any
 from backend.core.http import refusal_out
 from booking.actions.requesting import quote_out
 from booking.models import Booking, Policy, Usage
-from booking.queries.assess import Assessment
+from booking.queries.wishes import Assessment
 from instruments.models import Outage
 
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backend.core.periods import Period
-from booking.queries.assess import Assessment, Wish, assess, hours_of, special_days_of
+from booking.queries.assess import assess, hours_of, special_days_of
+from booking.queries.wishes import Assessment, Wish
 from instruments.models import Occupancy
 from instruments.queries.calendar import days_around
 from instruments.rules import Taken, bookable_stretches, open_periods

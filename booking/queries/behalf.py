@@ -26,8 +26,8 @@ from backend.accounts.models import (
 from backend.accounts.queries import Access
 from backend.core.errors import Invalid, invalid
 from booking.models import Booking
-from booking.queries.assess import Assessment, Wish
 from booking.queries.scope import roles_held
+from booking.queries.wishes import Assessment, Wish
 from instruments.models import Instrument
 from instruments.queries.rights import manages
 

@@ -8,7 +8,10 @@ from decimal import Decimal
 
 from backend.core.errors import Refusal
 from booking.models import Booking
-from booking.queries.assess import as_refusal, facts_of, policy_view, price_record, wish_of
+from booking.queries.assess import as_refusal
+from booking.queries.facts import facts_of, policy_view
+from booking.queries.quoting import price_record
+from booking.queries.wishes import wish_of
 from booking.rules.decide import decide
 from booking.rules.layers import merge_layers
 from instruments.pricing.engine import price

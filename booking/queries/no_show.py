@@ -11,7 +11,8 @@ from django.db.models import Max, Q
 
 from backend.audit.models import Entry
 from booking.models import Booking, BookingQuerySet, Status
-from booking.queries.assess import price_record, wish_of
+from booking.queries.quoting import price_record
+from booking.queries.wishes import wish_of
 from instruments.models import Instrument
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine

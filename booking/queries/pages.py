@@ -10,8 +10,9 @@ from typing import Any
 
 from backend.accounts.models import Organisation, OrganisationKind, User
 from backend.accounts.queries import Access, audience_of
-from booking.queries.assess import Wish, layers_of
+from booking.queries.facts import layers_of
 from booking.queries.times import Judge, judge_of
+from booking.queries.wishes import Wish
 from booking.rules.layers import merge_layers
 from booking.rules.model import Policy as Rules
 from booking.rules.sentences import describe

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from booking.models import Layer, Policy
-from booking.queries.assess import layers_of
+from booking.queries.facts import layers_of
 from booking.queries.holders import Holder
 from booking.rules.layers import merge_layers
 from booking.rules.origins import named, origins

@@ -13,7 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from backend.core.periods import Period, days_touched, hours, intersect, local_day, merge
-from booking.queries.assess import Wish, facts_of, hours_of, request_of, special_days_of
+from booking.queries.assess import hours_of, special_days_of
+from booking.queries.facts import facts_of, request_of
+from booking.queries.wishes import Wish
 from booking.rules.decide import decide
 from booking.rules.kinds.length import Length
 from booking.rules.kinds.slots import Slots

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from backend.accounts.queries import audience_of
 from backend.core.errors import Refused
 from booking.models import Usage
-from booking.queries.assess import Wish, price_record, quote_of, unknown_parameters, wish_of
 from booking.queries.differences import facts_of, from_quote, items_of, quoted_items
+from booking.queries.quoting import price_record, quote_of, unknown_parameters
+from booking.queries.wishes import Wish, wish_of
 from instruments.models import Mode, PriceList
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine

@@ -21,8 +21,8 @@ from booking.forms import ReasonForm
 from booking.models import Booking, Status
 from booking.queries import scope
 from booking.queries.alternatives import alternatives
-from booking.queries.assess import wish_of
 from booking.queries.no_show import CORRECTION, can_be_corrected, check_in_until, no_show_fee, no_show_from
+from booking.queries.wishes import wish_of
 
 LOST = (Status.DISPLACED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
 

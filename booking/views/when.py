@@ -20,8 +20,9 @@ from booking.models import Booking
 from booking.queries import pages
 from booking.queries import times as free
 from booking.queries.alternatives import alternatives
-from booking.queries.assess import Assessment, Wish, assess, wish_of
+from booking.queries.assess import assess
 from booking.queries.behalf import as_asked
+from booking.queries.wishes import Assessment, Wish, wish_of
 from booking.views import show
 from instruments.models import Instrument
 

@@ -15,7 +15,7 @@ from backend.core.errors import Invalid
 from backend.core.memo import forget, once, remembering
 from backend.core.periods import Period
 from booking.actions.policies import save_policy
-from booking.queries.assess import layers_of
+from booking.queries.facts import layers_of
 from booking.rules.layers import merge_layers
 from instruments.actions.calendar import import_announcement, read_announcement
 from instruments.models import CalendarDay

@@ -14,7 +14,7 @@ from django.utils import translation
 from backend.core.money import ZERO
 from booking.actions.requesting import SOURCE, ledger_line, quote_out
 from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
-from booking.queries.assess import Quote
+from booking.queries.wishes import Quote
 from instruments.models import Instrument, PriceList
 from instruments.pricing.engine import price
 from instruments.pricing.lines import Pricing

@@ -1,0 +1,107 @@
+"""What a wish costs under the price list in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from backend.core.errors import Refusal
+from backend.core.periods import to_utc
+from booking.queries.wishes import Assessment, Quote, Wish
+from instruments.models import PriceList
+from instruments.pricing.engine import price
+from instruments.pricing.names import fact_names
+from instruments.pricing.reading import parse_price_list
+
+
+def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None = None) -> tuple[Quote, list[Refusal]]:
+    """The quote and why it cannot be given; ``keep`` is the version that an earlier request was quoted under."""
+    price_list = keep
+    if price_list is None:
+        day = wish.start.astimezone(wish.instrument.zone).date()
+        price_list = PriceList.objects.in_force(day).filter(instrument=wish.instrument).first()
+    if price_list is None:
+        reason = Refusal(
+            "no_price",
+            _("The institution has not published a price for this instrument yet."),
+            fix_text=_("Please ask the contact person of the instrument."),
+        )
+        return Quote(wish.instrument.institution.currency, Decimal("0.00"), (), None), [reason]
+    if list(unknown_parameters(wish.parameters, price_list)):
+        return Quote(price_list.currency, Decimal("0.00"), (), price_list), []
+    record = price_record(wish, audience, event="use", at=wish.start)
+    priced = price(parse_price_list(price_list.document), [record], tz=wish.instrument.zone)
+    lines = tuple(line for line in priced.lines if line.account == "invoice")
+    quote = Quote(price_list.currency, priced.total(), lines, price_list)
+    return quote, list(priced.refusals)
+
+
+# What the engines read themselves, or what we know better than whoever fills in the form.
+RESERVED = frozenset(
+    "history used booked at event id samples audience mode instrument person group project organisation start end made "
+    "act now date notice notice_days late union longer overrun unused approved_in_advance".split()
+)
+
+
+def unknown_parameters(parameters: Mapping[str, Any], price_list: PriceList | None) -> Iterable[Refusal]:
+    """One refusal for each parameter that the price list does not ask for.
+
+    Prices and rules trust their facts, so nobody may state a fact that was not asked.
+    """
+    if not parameters:
+        return
+    asked = fact_names(parse_price_list(price_list.document)) - RESERVED if price_list else frozenset()
+    for name, value in sorted(parameters.items()):
+        if isinstance(value, int | float) and value < 0:
+            yield Refusal("negative", _("“%(name)s” cannot be negative.") % {"name": name}, field=f"parameters.{name}")
+    for name in sorted(set(parameters) - asked):
+        yield Refusal(
+            "unknown_parameter",
+            _("The price list of this instrument does not ask for “%(name)s”.") % {"name": name},
+            field=f"parameters.{name}",
+            params={"asked": sorted(asked)},
+        )
+
+
+def quote_for_customer(wish: Wish, answer: Assessment, *, now: datetime, keep: PriceList | None = None) -> Quote:
+    """The quote with its sentences in the language of the person who will be charged: it is kept."""
+    if translation.get_language() == wish.user.language:
+        return answer.quote
+    with translation.override(wish.user.language):
+        return quote_of(wish, answer.audience, now=now, keep=keep)[0]
+
+
+def price_record(
+    wish: Wish,
+    audience: str,
+    *,
+    event: str,
+    at: datetime,
+    used: tuple[datetime, datetime] | None = None,
+    uid: str = "booking",
+) -> dict[str, Any]:
+    """What the pricing engine is told of a use, a cancellation or a no-show."""
+    record: dict[str, Any] = {
+        **{name: value for name, value in wish.parameters.items() if value is not None},
+        "id": uid,
+        "event": event,
+        "at": to_utc(at),
+        "booked": [[to_utc(wish.start), to_utc(wish.end)]],
+        "audience": audience,
+        "mode": wish.mode,
+        "instrument": wish.instrument.local_no,
+        "person": str(wish.user.pk),
+        "group": str(wish.group.pk) if wish.group else f"person-{wish.user.pk}",
+        "project": str(wish.project.pk) if wish.project else f"organisation-{wish.organisation.pk}",
+        "organisation": str(wish.organisation.pk),
+    }
+    if used is not None:
+        record["used"] = [[to_utc(used[0]), to_utc(used[1])]]
+    if wish.samples is not None:
+        record["samples"] = wish.samples
+    return record
