@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from backend.core.errors import Invalid, Refusal
 from backend.core.text import has_control_characters, has_line_breaks
@@ -14,6 +15,10 @@ from backend.core.text import has_control_characters, has_line_breaks
 
 class Text(forms.CharField):
     """What people write: on one line, unless its widget has several."""
+
+    default_error_messages = {
+        "max_length": gettext_lazy("At most %(limit_value)d characters, please; now there are %(show_value)d."),
+    }
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)

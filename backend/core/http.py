@@ -184,7 +184,7 @@ def problem_response(error: YixiangError) -> HttpResponse:
 def problem_page(request: HttpRequest, error: YixiangError) -> HttpResponse:
     """A page, or for HTMX a fragment that goes into the page's ``#problems`` and leaves the form as it was."""
     if isinstance(error, Unauthenticated):
-        return redirect(f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}")
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': _back(request)})}")
     context = {"error": error, "title": error.title, "detail": error.detail or "", "refusals": error.refusals}
     if request.headers.get("HX-Request"):
         response = render(request, "_problems.html", context, status=error.status)
@@ -192,6 +192,15 @@ def problem_page(request: HttpRequest, error: YixiangError) -> HttpResponse:
     else:
         response = render(request, "problem.html", context, status=error.status)
     return _with_headers(response, error)
+
+
+def _back(request: HttpRequest) -> str:
+    """Where signing in leads: to the page that was asked for; to the page with the form if one was sent."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    ours = f"{request.scheme}://{request.get_host()}/"
+    before, found, path = request.headers.get("Referer", "").partition(ours)
+    return f"/{path}" if found and not before and not path.startswith("/") else "/"
 
 
 def _with_headers(response: HttpResponse, error: YixiangError) -> HttpResponse:
@@ -219,7 +228,11 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return answer(request, csrf_error())
+    """Somebody signed in anew in another tab: the page is loaded again; `keep.js` brings back what was typed."""
+    response = answer(request, csrf_error())
+    if request.headers.get("HX-Request"):
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def csrf_error() -> YixiangError:

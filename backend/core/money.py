@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
 ZERO = Decimal("0.00")
+CURRENCY_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$"}
 
 
 def round_half_up(value: Fraction | Decimal | int, places: int = 2) -> Decimal:
@@ -28,6 +29,14 @@ def add_up(amounts: Iterable[Decimal]) -> Decimal:
 def format_amount(amount: Decimal) -> str:
     """Two decimals, no grouping: the form of the API and of exports, e.g. ``1200.00``."""
     return str(amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP))
+
+
+def shown_amount(amount: Decimal, currency: str, *, short: bool = False) -> str:
+    """As people read it: ``¥1,200.00``; ``short`` drops ``.00``."""
+    value = round_half_up(amount)
+    digits = f"{abs(value):,.0f}" if short and value == value.to_integral_value() else f"{abs(value):,.2f}"
+    sign = CURRENCY_SIGNS.get(currency, f"{currency}\N{NO-BREAK SPACE}")
+    return f"{'−' if value < 0 else ''}{sign}{digits}"
 
 
 def in_capitals(amount: Decimal) -> str:

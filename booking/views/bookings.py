@@ -55,6 +55,7 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "instrument": found.instrument,
         "zone": found.instrument.timezone,
         "tone": show.status_tone(found),
+        "nav": "booking:mine" if customer else "booking:desk",
         "customer": customer,
         "lab": lab,
         "can": can,
@@ -105,7 +106,11 @@ def finish_form(found: Booking, ending: Ending, now: datetime) -> FinishForm:
         "end": until.astimezone(zone).replace(tzinfo=None),
         "samples": found.samples,
     }
-    return FinishForm(initial=initial, zone=zone, begun=found.status == Status.IN_USE)
+    form = FinishForm(initial=initial, zone=zone, begun=found.status == Status.IN_USE)
+    if found.status == Status.IN_USE:
+        # While the page stays open, the end goes on with the clock until then.
+        form.fields["end"].widget.attrs["data-until"] = show.wall(found.end, zone)
+    return form
 
 
 def _awaits(mine: Access, found: Booking, ending: Ending) -> bool:

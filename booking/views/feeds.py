@@ -36,6 +36,7 @@ def feeds(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, made: tuple[Feed, str] | None = None) -> dict[str, Any]:
     form = _form(request)
     context: dict[str, Any] = {
+        "nav": "booking:calendar",
         "feeds": living_feeds(person(request)),
         "form": form,
         "several": len(form.organisations) > 1,

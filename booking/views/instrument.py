@@ -47,6 +47,8 @@ CHOICE = (
     "project",
     "length",
 )
+# Characters of one of them; in the address of the sign-in page a Chinese one becomes fifteen.
+MOST_KEPT = 200
 
 
 @require_GET
@@ -136,8 +138,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def book(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_visible_instrument(access(request), pk)
     if not request.user.is_authenticated:
-        chosen = {name: request.POST[name] for name in CHOICE if request.POST.get(name)}
-        return show.sign_in(request, f"{reverse('booking:instrument', args=[pk])}?{urlencode(chosen)}")
+        return show.sign_in(request, f"{reverse('booking:instrument', args=[pk])}?{urlencode(_kept(request.POST))}")
     reader = reader_of(request)
     if not reader.may_book:
         raise Forbidden(detail=_("Your account belongs to no organisation that can book."))
@@ -164,6 +165,11 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
     else:
         messages.success(request, _("Booked. The time is yours."))
     return go(request, reverse("booking:booking", args=[booking.pk]))
+
+
+def _kept(data: QueryDict) -> dict[str, Any]:
+    """The choice for the address; what would make that too long for servers, the browser keeps itself."""
+    return {name: data[name] for name in CHOICE if 0 < len(data.get(name, "")) <= MOST_KEPT}
 
 
 @require_GET

@@ -89,7 +89,10 @@ def _exports(day: date, instrument: int | None) -> list[tuple[str, str]]:
         (_("Service records %(quarter)s") % {"quarter": quarter}, "service-records", {"period": quarter}),
     ]
     return [
-        (f"{words}, {label}", f"{reverse('booking:usage_export', args=[kind, form])}?{urlencode({**query, **chosen})}")
+        (
+            _("%(first)s, %(second)s") % {"first": words, "second": label},
+            f"{reverse('booking:usage_export', args=[kind, form])}?{urlencode({**query, **chosen})}",
+        )
         for words, kind, query in offered
         for form, label in (("xlsx", "Excel"), ("csv", "CSV"))
     ]

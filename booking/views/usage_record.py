@@ -21,7 +21,7 @@ from backend.core.fields import checked
 from backend.core.http import go
 from booking.actions.correcting import amend_usage, correct_usage, preview_change
 from booking.actions.using import record_usage
-from booking.forms import RecordForm, UnbookedForm
+from booking.forms import RecordForm, TimesForm, UnbookedForm
 from booking.models import Usage, UsageState
 from booking.queries import log, scope
 from booking.queries.customers import customers_of, member_who_used
@@ -87,6 +87,15 @@ def _measured(found: Usage, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _ask_which(request: HttpRequest, form: TimesForm) -> HttpResponse | None:
+    """The question that a form on the page shows where the clock shows a time twice and nobody said which."""
+    if form.is_valid() or not form.which or not request.headers.get("HX-Request"):
+        return None
+    answer = render(request, "booking/_which.html", {"which": form.which}, status=422)
+    answer["HX-Retarget"], answer["HX-Reswap"] = "#which", "innerHTML"
+    return answer
+
+
 @require_POST
 @page
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
@@ -95,6 +104,9 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     if found.end is None:
         raise NotFound
     form = RecordForm(request.POST, zone=found.instrument.zone)
+    asked = _ask_which(request, form)
+    if asked:
+        return asked
     change = preview_change(usage=found, **_measured(found, checked(form)))
     if request.headers.get("HX-Request"):
         return render(request, "booking/_correction.html", {"change": change})
@@ -105,7 +117,11 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
 @page
 def amend(request: HttpRequest, pk: int) -> HttpResponse:
     found = scope.get_managed_usage(access(request), pk)
-    data = checked(RecordForm(request.POST, zone=found.instrument.zone))
+    form = RecordForm(request.POST, zone=found.instrument.zone)
+    asked = _ask_which(request, form)
+    if asked:
+        return asked
+    data = checked(form)
     amend_usage(usage=found, by=person(request), reason=data["reason"], **_measured(found, data))
     messages.success(request, _("The record has been changed. It still waits to be verified."))
     return go(request, reverse("booking:usage_record", args=[found.pk]))
@@ -115,7 +131,11 @@ def amend(request: HttpRequest, pk: int) -> HttpResponse:
 @page
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
     found = scope.get_managed_usage(access(request), pk)
-    data = checked(RecordForm(request.POST, zone=found.instrument.zone, needs_reason=True))
+    form = RecordForm(request.POST, zone=found.instrument.zone, needs_reason=True)
+    asked = _ask_which(request, form)
+    if asked:
+        return asked
+    data = checked(form)
     new = correct_usage(usage=found, by=person(request), reason=data["reason"], **_measured(found, data))
     messages.success(request, _("Corrected. The charge follows the new record, and the customer has been told."))
     return go(request, reverse("booking:usage_record", args=[new.pk]))
@@ -130,7 +150,11 @@ def unbooked(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         form = UnbookedForm(initial=_usual(instrument), **more)
         return render(request, "booking/usage_new.html", {"instrument": instrument, "form": form})
-    data = checked(UnbookedForm(request.POST, **more))
+    form = UnbookedForm(request.POST, **more)
+    asked = _ask_which(request, form)
+    if asked:
+        return asked
+    data = checked(form)
     member = member_who_used(instrument.institution_id, email=data["email"], organisation=data["organisation"])
     made = record_usage(
         by=person(request),

@@ -32,7 +32,7 @@ from instruments.pricing.model import (
     Tier,
     Window,
 )
-from instruments.pricing.units import unit_of_term
+from instruments.pricing.units import USE, unit_of_term
 from instruments.pricing.wording import amount_of, number
 
 Labels = Mapping[str, str]
@@ -315,13 +315,13 @@ def codes(names: Iterable[str], labels: Labels) -> str:
     return _("%(codes)s without %(others)s") % {"codes": text, "others": all_of(without)} if without else text
 
 
-def tier_start(tiers: Sequence[Tier], position: int) -> str:
-    """“below 4”, “from 4”, “over 800”."""
+def tier_start(tiers: Sequence[Tier], position: int, unit: str = USE) -> str:
+    """“below 4 samples”, “from 4 samples”, “over 800 h”."""
     tier = tiers[position]
-    bound = {"bound": number(tier.bound)}
+    bound = {"bound": amount_of(tier.bound, unit)}
     if tier.bound == 0 and position + 1 < len(tiers):
         following = tiers[position + 1]
-        bound = {"bound": number(following.bound)}
+        bound = {"bound": amount_of(following.bound, unit)}
         return _("up to %(bound)s") % bound if following.strict else _("below %(bound)s") % bound
     return _("over %(bound)s") % bound if tier.strict else _("from %(bound)s") % bound
 

@@ -14,7 +14,7 @@ from instruments.pricing.model import Comparison, Condition, Part, PriceList, Qu
 from instruments.pricing.program import Books, Program
 from instruments.pricing.sentences import describe
 from instruments.pricing.shadows import is_impossible
-from instruments.pricing.units import unit_of, unit_of_term
+from instruments.pricing.units import USE, unit_of, unit_of_term
 from instruments.pricing.wording import terminating
 
 
@@ -62,7 +62,8 @@ def _rows(
     found: list[PublishedRow] = []
     for row, factors in rows or [(everything, rule.factors)]:
         rate, tiers = (rule.rate if row.rate is None else row.rate), (row.tiers or rule.tiers)
-        prices = _prices(rate, tiers)
+        counted = unit_of_term(factors[0], price_list) if factors else USE
+        prices = _prices(rate, tiers, counted)
         if prices is None:
             return []
         parts = [*_wider(rule.when.parts, row.when.parts), *row.when.parts]
@@ -78,9 +79,7 @@ def _rows(
         notes += [_("for all units at the tier reached")] if tiers and rule.mode == "all" else []
         for price, start in prices:
             texts = [*([start] if start else []), *notes]
-            unit = (
-                unit_of_term(factors[0], price_list) if factors and rule.kind == "price" else unit_of(rule, price_list)
-            )
+            unit = counted if factors and rule.kind == "price" else unit_of(rule, price_list)
             audiences, note = _audiences(parts, labels), phrases.clauses(texts)
             who = ", ".join(audiences)
             found.append(PublishedRow(rule.code, rule.name, who, price, unit, note, audiences))
@@ -98,7 +97,7 @@ def _wider(parts: Sequence[Part], narrower: Sequence[Part]) -> list[Part]:
     return [part for part in parts if not again(part)]
 
 
-def _prices(rate: Term | None, tiers: Sequence[Tier]) -> list[tuple[Decimal, str]] | None:
+def _prices(rate: Term | None, tiers: Sequence[Tier], unit: str) -> list[tuple[Decimal, str]] | None:
     """(price, from which quantity); None if one of them is no plain number."""
     if not tiers:
         plain = _plain(rate)
@@ -108,7 +107,7 @@ def _prices(rate: Term | None, tiers: Sequence[Tier]) -> list[tuple[Decimal, str
         price = _plain(tier.rate)
         if price is None or tier.pct is not None or tier.flat is not None:
             return None
-        found.append((price, phrases.tier_start(tiers, position)))
+        found.append((price, phrases.tier_start(tiers, position, unit)))
     return found
 
 

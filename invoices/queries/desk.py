@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Count, F, Max, Min, Q, Sum
+from django.db.models import Count, Max, Min, Q, Sum, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
+from django.utils.translation import get_language
 
 from backend.accounts.models import Organisation
 from backend.core.money import ZERO, add_up
@@ -36,12 +38,18 @@ class ToDraft:
     last: date
 
 
+def _customer_name() -> Coalesce:
+    """In the reader's language, if the customer has a name in it."""
+    names = ("customer__name_en", "customer__name") if get_language() == "en" else ("customer__name",)
+    return Coalesce(*(NullIf(name, Value("")) for name in names), Value(""))
+
+
 def billable(institution_id: int, period: str) -> list[ToDraft]:
     """Billable charges of the month or before, by customer; the largest first. Credits can be below zero."""
     rows = Charge.objects.billable().filter(institution=institution_id, service_date__lte=rules.last_day(period))
     grouped = (
         rows.order_by()
-        .values("customer_id", "currency", customer_name=F("customer__name"))
+        .values("customer_id", "currency", customer_name=_customer_name())
         .annotate(count=Count("pk"), sum=Sum("total"), first=Min("service_date"), last=Max("service_date"))
     )
     out = [

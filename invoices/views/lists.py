@@ -60,6 +60,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         ),
         "query": request.GET.urlencode(),
         "keeps_ledger": bool(finance_of(access(request))),
+        "nav": "invoices:desk" if finance_of(access(request)) else "invoices:mine",
         "institutions": institutions,
         "party": _party(bool(finance_of(access(request))), filters, len(institutions)),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -18,6 +19,7 @@ from backend.audit.queries import entries_of
 from backend.core.errors import NotFound
 from backend.core.export import Format
 from backend.core.http import go
+from backend.core.money import shown_amount
 from instruments.pricing.units import unit_label
 from invoices import rules
 from invoices.actions.credits import credit_invoice
@@ -52,6 +54,7 @@ def _page(request: HttpRequest, found: Invoice, payment_form: PaymentForm | None
         "is_draft": is_draft,
         "is_note": found.kind == InvoiceKind.CREDIT_NOTE,
         "is_finance": is_finance,
+        "nav": "invoices:desk" if is_finance else "invoices:mine",
         "pdf_expected": _pdf_expected(found),
         "fapiao_form": FapiaoForm(initial={"number": found.fapiao_number}),
         "payment_form": payment_form or PaymentForm.for_invoice(found),
@@ -119,7 +122,7 @@ def reverse_one(request: HttpRequest, pk: int, payment: int) -> HttpResponse:
         reverse_payment(payment=wrong, reason=form.cleaned_data["reason"], by=person(request))
         messages.success(request, _("The payment was reversed."))
         return go(request, reverse("invoices:invoice", args=[pk]))
-    context = {"invoice": found, "payment": wrong, "form": form}
+    context = {"invoice": found, "payment": wrong, "form": form, "nav": "invoices:desk"}
     return render(request, "invoices/reverse.html", context, status=422 if form.is_bound else 200)
 
 
@@ -135,7 +138,7 @@ def credit(request: HttpRequest, pk: int) -> HttpResponse:
         note = credit_invoice(invoice=found, by=person(request), **form.cleaned_data)
         messages.success(request, _("Credited by %(number)s.") % {"number": note.number})
         return go(request, reverse("invoices:invoice", args=[note.pk]))
-    context = {"invoice": found, "form": form}
+    context = {"invoice": found, "form": form, "nav": "invoices:desk"}
     return render(request, "invoices/credit.html", context, status=422 if form.is_bound else 200)
 
 
@@ -181,8 +184,8 @@ def _events(found: Invoice, is_finance: bool) -> list[dict[str, Any]]:
         "invoice.credit_note_issued": (_("Issued"), "good"),
         "invoice.pdf_made": (_("PDF made"), ""),
         "invoice.fapiao_noted": (_("Fapiao number noted"), ""),
-        "invoice.payment_recorded": (_("Payment of %(currency)s %(amount)s recorded"), "good"),
-        "invoice.payment_reversed": (_("Payment of %(currency)s %(amount)s reversed"), "bad"),
+        "invoice.payment_recorded": (_("Payment of %(amount)s recorded"), "good"),
+        "invoice.payment_reversed": (_("Payment of %(amount)s reversed"), "bad"),
         "invoice.credited": (_("Credited by %(credit_note)s"), "bad"),
     }
     hidden = {"invoice.drafted", "invoice.pdf_made"}
@@ -192,8 +195,8 @@ def _events(found: Invoice, is_finance: bool) -> list[dict[str, Any]]:
             continue
         text, tone = words[entry["action"]]
         after = entry["after"] or {}
-        figures = {**after, "currency": found.currency, "amount": str(after.get("amount", "")).lstrip("-")}
-        event = {"at": entry["at"], "text": text % figures}
+        amount = shown_amount(abs(Decimal(after.get("amount") or 0)), found.currency)
+        event = {"at": entry["at"], "text": text % {**after, "amount": amount}}
         by = entry["by"]["name"] if is_finance and entry["by"] else ""
         events.append({**event, "tone": tone, "by": by, "detail": entry["reason"]})
     return events[::-1]

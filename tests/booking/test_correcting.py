@@ -20,6 +20,7 @@ from booking.actions.correcting import amend_usage, correct_usage, preview_chang
 from booking.actions.using import finish_booking, record_usage, verify_usage
 from booking.models import Usage, UsageState
 from booking.queries.owed import owed_for
+from instruments.models import Instrument
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Charge, ChargeState
 from tests.booking.lab import HTMX, TODAY, Lab, browser, html, wall
@@ -455,6 +456,23 @@ def test_the_record_is_verified_on_its_page_which_then_shows_the_charge(clock: A
     page = html(client.get(f"/usage/{usage.pk}/"))
     assert "Verifying makes" not in page
     assert "Quote and charge" in page
+
+
+def test_a_time_that_the_clock_shows_twice_is_asked_about_in_the_form(clock: Any) -> None:
+    lab = make_lab()
+    usage = submitted(lab, clock)
+    Instrument.objects.update(timezone="Europe/Berlin")
+    client, times = browser(lab.manager), {"start": "2025-10-26T02:30", "end": "2025-10-26T06:00"}
+
+    for step in ("preview", "amend", "correct"):
+        answer = client.post(f"/usage/{usage.pk}/{step}/", form(usage, reason="typo", **times), headers=HTMX)
+        assert (answer.status_code, answer["HX-Retarget"]) == (422, "#which")
+        assert "Which start is meant?" in html(answer, 422)
+
+    said = form(usage, **times, start_fold="1")
+    answered = html(client.post(f"/usage/{usage.pk}/preview/", said, headers=HTMX), 422)
+    assert "Which start is meant?" not in answered
+    assert "must lie within a day of the booked time" in answered
 
 
 def test_own_use_is_not_offered_for_verifying(clock: Any) -> None:

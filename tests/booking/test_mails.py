@@ -6,8 +6,8 @@ import pytest
 from django.utils import translation
 
 from backend.accounts.models import User
-from backend.outbox.models import Message
-from backend.outbox.queries.words import render
+from backend.outbox.models import Channel, Message
+from backend.outbox.queries.words import render, shown
 
 KINDS = [
     "booking_requested",
@@ -65,19 +65,41 @@ def test_a_mail_says_what_when_and_where(kind: str, language: str) -> None:
     assert "{%" not in body
 
 
+def test_the_place_of_the_clock_is_named_where_it_is_not_ours() -> None:
+    assert "Time: 2026-12-01 09:00–12:00\n" in mail("booking_confirmed", "en")[1]
+    assert "09:00–12:00 (Europe/Berlin)\n" in mail("booking_confirmed", "en", zone="Europe/Berlin")[1]
+
+
+def test_under_the_bell_nothing_is_said_twice() -> None:
+    message = Message(
+        kind="booking_confirmed", channel=Channel.IN_APP, context={**CONTEXT, "total": "1040.00"}, recipient=User()
+    )
+
+    assert shown(message) == (
+        "Booking confirmed: SEM & EDS · 2026-12-01 09:00–12:00",
+        "Your booking is confirmed.\nFor: 示例 <新材料>, 李工\nPrice: ¥1,040.00",
+    )
+
+
+def test_under_the_bell_the_customer_is_named_once() -> None:
+    for kind in ("booking_requested", "booking_note_lab", "booking_withdrawn"):
+        message = Message(kind=kind, channel=Channel.IN_APP, context={**CONTEXT, "author": "李工"}, recipient=User())
+        assert shown(message)[1].count("示例 <新材料>") == 1
+
+
 def test_the_reason_is_given() -> None:
     assert "Too large" in mail("booking_rejected", "en", reason="Too large")[1]
     assert "Reason" not in mail("booking_rejected", "en")[1]
 
 
 def test_cancelling_says_what_is_due() -> None:
-    assert "A cancellation fee of 80.00 CNY is due." in mail("booking_cancelled", "en", fee="80.00", by_lab=False)[1]
+    assert "A cancellation fee of ¥80.00 is due." in mail("booking_cancelled", "en", fee="80.00", by_lab=False)[1]
     assert "Nothing is charged." in mail("booking_cancelled", "en", fee="0.00", by_lab=False)[1]
     assert "The lab has cancelled" in mail("booking_cancelled", "en", fee="0.00", by_lab=True)[1]
 
 
 def test_a_no_show_says_what_is_due() -> None:
-    assert "A no-show fee of 150.00 CNY is due." in mail("booking_no_show", "en", fee="150.00")[1]
+    assert "A no-show fee of ¥150.00 is due." in mail("booking_no_show", "en", fee="150.00")[1]
     assert "Nothing is charged." in mail("booking_no_show", "en", fee="0.00")[1]
 
 

@@ -209,6 +209,7 @@ def test_a_stale_version_is_412_with_a_sentence() -> None:
     response = post(lab.engineer, booking, "cancel", version=booking.version + 1)
 
     assert response.status_code == 412
+    assert "Load again" in response.content.decode()
     assert "This changed while you were looking at it." in response.content.decode()
 
 
@@ -244,7 +245,10 @@ def test_use_from_start_to_the_final_charge(clock: Any) -> None:
     post(lab.engineer, booking, "start")
     booking.refresh_from_db()
     clock.move_to(at(11, 30))
-    assert "In use; booked until" in page_of(lab.engineer, booking)
+    page = page_of(lab.engineer, booking)
+    assert "In use; booked until" in page
+    # A page that stays open goes on with the clock until the booked end.
+    assert f'data-until="{wall(booking.end)}"' in page
     post(lab.engineer, booking, "finish", end=wall(at(11, 30)), samples="3", comment="went well")
     booking.refresh_from_db()
     usage = Usage.objects.get()

@@ -193,6 +193,28 @@ def test_a_booking_without_purpose_is_422() -> None:
     assert "Purpose: This field is required." in html(response, 422)
 
 
+def test_what_would_make_the_address_too_long_stays_in_the_browser() -> None:
+    lab = Lab()
+
+    long = wish(purpose="长" * 200, notes="长" * 2000)
+    response = browser().post(f"/instruments/{lab.instrument.pk}/book/", long, headers=HTMX)
+
+    [back] = parse_qs(urlsplit(response["HX-Redirect"]).query)["next"]
+    choice = parse_qs(urlsplit(back).query)
+    assert choice["purpose"] == ["长" * 200]
+    assert "notes" not in choice
+    # Less than what usual servers take as one line.
+    assert len(response["HX-Redirect"]) < 4000
+
+
+def test_an_overlong_purpose_is_refused_with_its_length() -> None:
+    lab = Lab()
+
+    response = browser(lab.engineer).post(f"/instruments/{lab.instrument.pk}/book/", wish(purpose="a" * 300))
+
+    assert "Purpose: At most 200 characters, please; now there are 300." in html(response, 422)
+
+
 def test_a_visitor_signs_in_and_finds_the_choice_again() -> None:
     lab = Lab()
 

@@ -104,6 +104,23 @@ def test_page_sends_the_visitor_to_sign_in_and_back() -> None:
     assert response["Location"] == "/account/login/?next=%2Fbookings%2F%3Fstatus%3Drequested%26page%3D2"
 
 
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://testserver/bookings/7/?tab=talk", "%2Fbookings%2F7%2F%3Ftab%3Dtalk"),
+        ("https://elsewhere.example/bookings/7/", "%2F"),
+        ("http://testserver//elsewhere.example/", "%2F"),
+        ("", "%2F"),
+    ],
+)
+def test_who_sent_a_form_signs_in_and_comes_back_to_its_page(referer: str, back: str) -> None:
+    request = RequestFactory().post("/account/tokens/new/", headers={"referer": referer})
+    response = ErrorMiddleware(lambda _: HttpResponse()).process_exception(request, Unauthenticated())
+
+    assert response is not None
+    assert response["Location"] == f"/account/login/?next={back}"
+
+
 def test_htmx_gets_a_fragment_for_the_problems(db: None) -> None:
     response = handle("/bookings/1/", Refused(Refusal("taken", "It is taken.")), **{"HX-Request": "true"})
 
@@ -206,6 +223,15 @@ def test_a_page_without_csrf_token_says_so(db: None) -> None:
 
     assert response.status_code == 403
     assert "expired" in response.content.decode()
+    assert "HX-Refresh" not in response
+
+
+def test_a_step_without_csrf_token_loads_the_page_again(db: None) -> None:
+    headers = {"accept-language": "en", "HX-Request": "true"}
+    response = Client(enforce_csrf_checks=True, headers=headers).post("/account/organisation/")
+
+    assert response.status_code == 403
+    assert response["HX-Refresh"] == "true"
 
 
 def test_every_answer_carries_the_request_s_id(db: None) -> None:

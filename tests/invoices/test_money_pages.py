@@ -64,7 +64,7 @@ def test_a_payment_is_recorded_and_the_balance_shown(world: World) -> None:
     assert 'value="60.00"' in page
     for seen in (page, customer):
         assert "Partly paid" in seen
-        assert "Payment of CNY 40.00 recorded" in seen
+        assert "Payment of ¥40.00 recorded" in seen
         assert "R1" in seen
     assert world.finance.name in page
     assert world.finance.name not in customer

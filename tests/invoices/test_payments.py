@@ -190,7 +190,7 @@ def test_the_payers_hear_of_each_and_the_chain_holds_them(ledger: Ledger) -> Non
     bodies = [render(message)[1] for message in mails]
 
     assert {message.recipient for message in mails} == {payer}
-    assert "Still to be paid: CNY 40.00." in bodies[0]
+    assert "Still to be paid: ¥40.00." in bodies[0]
     assert "It bounced" in bodies[1]
     assert "paid in full" in bodies[2]
     entries = Entry.objects.filter(action__startswith="invoice.payment").order_by("sequence")

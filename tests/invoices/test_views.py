@@ -267,7 +267,7 @@ def test_the_list_is_filtered_sorted_and_exported_as_seen(world: World) -> None:
 
 def test_an_empty_list_says_what_to_do(world: World) -> None:
     assert "made from verified use at the finance desk" in html(browser(world.finance).get("/invoices/"))
-    assert "What has arisen so far stands on the money page" in html(browser(world.admin).get("/invoices/"))
+    assert "What has arisen so far stands under “Costs”" in html(browser(world.admin).get("/invoices/"))
     assert "No invoice fits these filters" in html(browser(world.admin).get("/invoices/?status=open"))
 
 

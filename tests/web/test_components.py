@@ -103,6 +103,11 @@ def test_money(tag: str, said: str) -> None:
     assert words(draw(tag, amount=Decimal("-0.5"), none=None)) == said
 
 
+def test_an_amount_in_a_message_is_text() -> None:
+    assert draw("{{ total|amount:currency }}", total="1040.00", currency="CNY") == "¥1,040.00"
+    assert draw("{{ total|amount:currency }}", total="-3.50", currency="CHF") == "−CHF\N{NO-BREAK SPACE}3.50"
+
+
 def test_percent_rounds_half_up() -> None:
     assert draw("{{ share|percent }} {{ share|percent:1 }} {{ none|percent }}", share=0.425, none=None) == "43% 42.5% —"
 
@@ -127,6 +132,14 @@ def test_nav_link_marks_the_current_page() -> None:
     html = draw("{% nav_link 'account_login' 'Sign in' %}", "/account/login/")
 
     assert html == '<a class="nav-link active" href="/account/login/" aria-current="page"><span>Sign in</span></a>'
+
+
+def test_a_page_may_say_under_which_entry_it_belongs() -> None:
+    link = "{% nav_link 'booking:mine' 'My bookings' %}"
+
+    assert "aria-current" in draw(link, "/bookings/7/")
+    assert "aria-current" not in draw(link, "/bookings/7/", nav="booking:desk")
+    assert "aria-current" in draw("{% nav_link 'booking:desk' 'Approvals' %}", "/bookings/7/", nav="booking:desk")
 
 
 def test_pagination_keeps_filters() -> None:

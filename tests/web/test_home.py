@@ -85,6 +85,18 @@ def test_finance_sees_what_is_to_be_drafted(clock: Any) -> None:
     assert "charges-by-month" in page
 
 
+def test_a_chart_without_anything_says_so_instead() -> None:
+    lab = Lab()
+    network = make_member(lab.institution.__class__.objects.create(kind="network", code="n", name="Net"), Role.OPERATOR)
+
+    money, uses = (html(browser(who).get("/")) for who in (make_member(lab.institution, Role.FINANCE), network))
+
+    assert "Nothing charged yet" in money
+    assert "data-chart" not in money
+    assert "No use yet" in uses
+    assert "data-chart" not in uses
+
+
 def test_an_administrator_sees_people_and_the_operator_the_network() -> None:
     lab = Lab()
     network = make_member(lab.institution.__class__.objects.create(kind="network", code="n", name="Net"), Role.OPERATOR)

@@ -105,7 +105,7 @@ def accept(request: HttpRequest, secret: str) -> HttpResponse:
         _sign_in(request, user)
     request.session[SESSION_ORGANISATION] = found.organisation_id
     name = found.organisation.label(get_language() or "")
-    messages.success(request, _("Welcome to %(organisation)s.") % {"organisation": name})
+    messages.success(request, _("Welcome to %(organisation)s.") % {"organisation": name.removesuffix(".")})
     return go(request, reverse("accounts:organisation"))
 
 

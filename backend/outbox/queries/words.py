@@ -17,11 +17,13 @@ _BLANK_LINES = re.compile(r"\s*\n\s*")
 
 def render(message: Message) -> tuple[str, str]:
     """Subject and body as plain text. In the application the body has neither greeting nor link."""
+    zone = message.context.get("zone", "")
     context = {
         **message.context,
         "recipient": message.recipient,
         "url": settings.SITE_URL + message.path,
         "in_app": message.channel == Channel.IN_APP,
+        "foreign_zone": "" if zone == settings.TIME_ZONE else zone,
     }
     subject = " ".join(render_to_string(f"messages/{message.kind}.subject.txt", context).split())
     return subject, render_to_string(f"messages/{message.kind}.body.txt", context)

@@ -25,7 +25,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext, to_locale
 
-from backend.core.money import round_half_up
+from backend.core.money import round_half_up, shown_amount
 from backend.core.periods import to_utc
 
 register = template.Library()
@@ -42,7 +42,6 @@ TONES: dict[str, str] = {
     }.items()
     for state in states.split()
 }
-CURRENCY_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$"}
 
 
 # --- words and numbers ---------------------------------------------------------------------------------------------
@@ -84,15 +83,18 @@ def money(
     """``¥1,200.00``. ``unit`` adds "/hour", ``least`` "from", ``short`` drops ``.00``."""
     if amount is None or amount == "":
         return format_html('<span class="money text-secondary">{}</span>', "—")
-    value = round_half_up(Decimal(amount))
-    digits = f"{abs(value):,.0f}" if short and value == value.to_integral_value() else f"{abs(value):,.2f}"
-    sign = CURRENCY_SIGNS.get(currency, f"{currency}\N{NO-BREAK SPACE}")
-    text = f"{'−' if value < 0 else ''}{sign}{digits}"
+    text = shown_amount(Decimal(amount), currency, short=short)
     if unit:
         text = gettext("%(amount)s/%(unit)s") % {"amount": text, "unit": unit}
     if least:
         text = gettext("from %(price)s") % {"price": text}
     return format_html('<span class="money">{}</span>', text)
+
+
+@register.filter(name="amount")
+def plain_amount(value: Decimal | str, currency: str = "CNY") -> str:
+    """The same without markup, for messages: ``¥1,200.00``; nothing where there is none."""
+    return shown_amount(Decimal(value), currency) if value else ""
 
 
 @register.filter
@@ -236,14 +238,18 @@ def _title(title: str) -> SafeString | str:
 def nav_link(
     context: RequestContext, name: str, label: str, icon: str = "", css: str = "nav-link", *args: Any
 ) -> SafeString | str:
-    """A link to a named page, marked when it is the current one; nothing if there is no such page."""
+    """A link to a named page, marked when it is the current one; nothing if there is no such page.
+
+    A page that belongs under another entry than its address says names that in ``nav`` of its context.
+    """
     try:
         url = reverse(name, args=args)
     except NoReverseMatch:
         return ""
     request: HttpRequest | None = context.get("request")
     path = request.path if request else ""
-    current = path == url or (url != "/" and path.startswith(url))
+    belongs = path == url or (url != "/" and path.startswith(url))
+    current = context["nav"] == name if "nav" in context else belongs
     return format_html(
         '<a class="{}{}" href="{}"{}>{}<span>{}</span></a>',
         css,

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -63,11 +63,14 @@ def _today(me: Access, now: datetime, *, payer: Organisation | None, staff: bool
         context |= {
             "money": money,
             "money_figures": _money_figures(money),
-            "money_chart": _months(money.months, _("Charges")),
         }
+        if any(amount for _month, amount in money.months):
+            context["money_chart"] = _months(money.months, _("Charges"))
     if me.is_operator or staff:
         network = queries.network(now)
-        context |= {"network": network, "network_figures": _network_figures(network), "network_chart": _shares(network)}
+        context |= {"network": network, "network_figures": _network_figures(network)}
+        if any(row.uses for row in network.shares):
+            context["network_chart"] = _shares(network)
     if me.bookers() and not (lab or money):
         customer = queries.customer(me, now, payer)
         context |= {"customer": customer, "customer_figures": _customer_figures(customer)}
@@ -142,7 +145,7 @@ def _money_figures(money: queries.Money) -> list[dict[str, Any]]:
 def _people_figures(people: Iterable[tuple[Any, int]]) -> list[dict[str, Any]]:
     language = get_language() or ""
     url = _link("accounts:organisation")
-    return [_figure(one.label(language), count, url, hint=_("people")) for one, count in people]
+    return [_figure(one.label(language), count, url, hint=ngettext("person", "people", count)) for one, count in people]
 
 
 def _network_figures(network: queries.Network) -> list[dict[str, Any]]:

@@ -39,10 +39,10 @@ def test_tiers_are_rows() -> None:
     rule = {"name": "Samples", "qty": ["samples"], "tiers": [{"from": 0, "rate": 200}, {"from": 4, "rate": 160}]}
 
     assert _rows(rule) == [
-        ("Samples", "everyone", "200", "sample", "below 4"),
-        ("Samples", "everyone", "160", "sample", "from 4"),
+        ("Samples", "everyone", "200", "sample", "below 4 samples"),
+        ("Samples", "everyone", "160", "sample", "from 4 samples"),
     ]
-    assert _rows({**rule, "mode": "all"})[1][4] == "from 4; for all units at the tier reached"
+    assert _rows({**rule, "mode": "all"})[1][4] == "from 4 samples; for all units at the tier reached"
 
 
 def test_percentages_say_of_what() -> None:

@@ -102,6 +102,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (!signedOut || !loginUrl) return;
   // The session ended: a sign-in page inside a part of this page would help nobody.
   event.detail.shouldSwap = false;
+  document.dispatchEvent(new CustomEvent("page:leave", { detail: event.detail.requestConfig }));
   const here = window.location.pathname + window.location.search;
   const next = (boosted && answered?.searchParams.get("next")) || here;
   window.location.assign(`${loginUrl}?next=${encodeURIComponent(next)}`);
@@ -115,6 +116,13 @@ document.addEventListener("htmx:timeout", () => toast({ text: texts.offline, lev
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status !== 401) toast({ text: texts.failed, level: "error" });
 });
+
+// --- tabs wider than a phone: the chosen one is in sight -----------------------------------------------------------
+
+for (const tab of document.querySelectorAll(".account-tabs [aria-current]")) {
+  const row = tab.parentElement;
+  row.scrollLeft = tab.offsetLeft - row.offsetLeft - (row.clientWidth - tab.offsetWidth) / 2;
+}
 
 // --- forms that are sent once -------------------------------------------------------------------------------------
 

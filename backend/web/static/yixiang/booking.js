@@ -102,6 +102,20 @@ function showReasons() {
   if (below > 0 || top < frame.top) panel.scrollBy({ top: below, behavior: "smooth" });
 }
 
+// --- the end of a use ---------------------------------------------------------------------------------------------
+
+/** Of a page that stays open: it goes on with the clock, to the booked end at most, until the reader sets it. */
+function followClock() {
+  const end = document.querySelector("[name=end][data-until]");
+  if (!end) return;
+  const [shown, opened, until] = [asNumber(end.value), Date.now(), asNumber(end.dataset.until)];
+  const timer = setInterval(() => {
+    const now = shown + Math.floor((Date.now() - opened) / MINUTE) * MINUTE;
+    if (now > asNumber(end.value)) end.value = asWall(Math.max(shown, Math.min(now, until)));
+  }, MINUTE / 4);
+  end.addEventListener("input", () => clearInterval(timer), { once: true });
+}
+
 // --- small helps --------------------------------------------------------------------------------------------------
 
 function write(button) {
@@ -161,6 +175,16 @@ document.addEventListener(
   true,
 );
 
+// Back from another page, a browser fills in what was chosen before: times, price and reasons follow it.
+window.addEventListener("pageshow", (event) => {
+  const start = field("start");
+  if (event.persisted || !form() || !start || start.value === start.defaultValue) return;
+  const day = form().querySelector("[name=day]:checked");
+  if (day) changed(day);
+  changed(start);
+});
+
+followClock();
 rememberLength();
 mark();
 showProjects();
