@@ -30,11 +30,19 @@ api = Api(
 install_error_handlers(api)
 BOOKING = (
     "booking.api.bookings",
+    "booking.api.series",
+    "booking.api.several",
+    "booking.api.desk",
     "booking.api.lab",
     "booking.api.policies",
     "booking.api.usage",
     "booking.api.calendars",
     "booking.api.exports",
+    "booking.api.samples",
+    "booking.api.training",
+    "booking.api.violations",
+    "booking.api.waitlist",
+    "booking.api.replacements",
 )
 MESSAGES = ("booking.api.conversation", "backend.web.api")
 for router in ("backend.accounts.api", "instruments.api", *BOOKING, "invoices.api", *MESSAGES):

@@ -1,19 +1,28 @@
-"""Files of a booking's messages, as downloads only: a browser never shows what a stranger sent."""
+"""Files that people send each other, as downloads only: a browser never shows what a stranger sent; labels of bags."""
 
 from __future__ import annotations
 
 import logging
 
-from django.http import FileResponse
+import segno
+from django.conf import settings
+from django.http import FileResponse, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
 
+from backend.core import pdf
 from backend.core.errors import NotFound
 from backend.core.export import attachment as disposition
-from booking.models import Attachment
+from booking.models import Attachment, ResultFile, SampleOrder
 
 log = logging.getLogger(__name__)
 
 
-def attachment_response(attachment: Attachment) -> FileResponse:
+# Bags with a label of their own; of more of a kind one label says how many there are.
+MOST_LABELS = 12
+
+
+def attachment_response(attachment: Attachment | ResultFile) -> FileResponse:
     """`NotFound` when the row is there but the file is not, as after a restore without the files."""
     try:
         content = attachment.content.open("rb")
@@ -25,4 +34,24 @@ def attachment_response(attachment: Attachment) -> FileResponse:
     response["Content-Length"] = str(attachment.size)
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, no-store"
+    return response
+
+
+def result_response(file: ResultFile) -> FileResponse:
+    return attachment_response(file)
+
+
+def labels_pdf(order: SampleOrder) -> HttpResponse:
+    """An A4 sheet of labels, one for each bag; the code on each leads to the order's page."""
+    labels = []
+    for item in order.items.all():
+        bags = item.quantity if item.quantity <= MOST_LABELS else 1
+        url = f"{settings.SITE_URL}{reverse('booking:sample_order', args=[order.pk])}?item={item.pk}"
+        code = segno.make(url, error="m").svg_data_uri(scale=4, border=1, light="#fff")
+        labels += [{"item": item, "bag": bag, "bags": bags, "code": code} for bag in range(1, bags + 1)]
+    html = render_to_string("booking/labels.html", {"order": order, "labels": labels, "family": pdf.FAMILY})
+    response = HttpResponse(pdf.render(html), content_type="application/pdf")
+    response["Content-Disposition"] = disposition(f"{order.number}.pdf", inline=True)
+    response["Cache-Control"] = "private, no-store"
+    response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import FileResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.core.export import Cell, Format, table_response
 from backend.core.money import round_half_up
 from backend.core.periods import Period, hours
-from booking.models import Usage, UsageState
+from booking.models import HoursAllowed, Usage, UsageState, Violation
 from booking.queries.owed import Owed, first_uids, owed_for
+from booking.queries.qualified import standing
 from booking.queries.reports import agreements_of, with_parties
 from booking.rules import reporting
+from booking.rules.violation_names import violation_label
 from instruments.models import Mode
 
 CHUNK = 500
@@ -138,6 +142,92 @@ def _service(usage: Usage) -> dict[str, Cell]:
         "serviceWay": reporting.WAYS.get(Mode(mode), reporting.OTHER_WAY),
         "serviceType": reporting.INTERNAL if internal else reporting.EXTERNAL,
     }
+
+
+def export_violations(rows: QuerySet[Violation], form: Format, name: str = "violations") -> Download:
+    """One row for each entry, as the list shows them; times by the clock of the instrument."""
+    header = [
+        _("Number"),
+        _("Time"),
+        _("Entry"),
+        _("Code"),
+        _("Person"),
+        _("Organisation"),
+        _("Institution"),
+        _("Instrument"),
+        _("Booking"),
+        _("Recorded by"),
+        _("Reason"),
+        _("Struck out at"),
+        _("Appeal"),
+        _("What they say"),
+        _("Answer"),
+    ]
+    return table_response(form, name, header, _violation_rows(rows))
+
+
+def _violation_rows(rows: QuerySet[Violation]) -> Iterator[list[Cell]]:
+    for row in rows.iterator(chunk_size=CHUNK):
+        appeal = getattr(row, "appeal", None)
+        zone = row.instrument.zone if row.instrument else timezone.get_default_timezone()
+        yield [
+            row.pk,
+            f"{row.at.astimezone(zone):%Y-%m-%d %H:%M}",
+            violation_label(row.name),
+            row.name,
+            row.person.name if row.person else "",
+            row.organisation.name if row.organisation else "",
+            row.institution.name if row.institution else "",
+            row.instrument.name if row.instrument else "",
+            row.booking_id,
+            row.recorded_by.name if row.recorded_by else "",
+            row.reason,
+            row.struck_out_at,
+            appeal.state if appeal else "",
+            appeal.reason if appeal else "",
+            appeal.answer if appeal else "",
+        ]
+
+
+def export_qualifications(rows: Any, form: Format, name: str = "qualifications") -> Download:
+    """One row for each qualification; ``rows`` have the names and ``last_used``."""
+    header = [
+        _("Person"),
+        _("E-mail"),
+        _("Institution"),
+        _("Training or instrument"),
+        _("Level"),
+        _("Hours allowed"),
+        _("Since"),
+        _("Valid until"),
+        _("Last used"),
+        _("Status"),
+        _("Given by"),
+        _("Reason"),
+    ]
+    return table_response(form, name, header, _qualification_rows(rows))
+
+
+def _qualification_rows(rows: Any) -> Iterator[list[Cell]]:
+    now = timezone.now()
+    for row in rows.iterator(chunk_size=CHUNK):
+        stands = standing(row, now)
+        # The instant belongs to the following day; the last day still counts.
+        until = (stands.until - timedelta(seconds=1)).astimezone(row.zone).date() if stands.until else None
+        yield [
+            row.user.name,
+            row.user.email,
+            row.institution.name,
+            str(row.course or row.instrument),
+            row.level,
+            str(HoursAllowed(row.hours).label),
+            row.granted_at,
+            until,
+            row.last_used,
+            stands.state,
+            row.granted_by.name,
+            row.reason,
+        ]
 
 
 def _mode(usage: Usage) -> str:

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vDuration, vText
 
-from booking.models import Booking, Feed, FeedDetail, Status
+from booking.models import Booking, Feed, FeedDetail, Status, TrainingSession
 from booking.queries.calendar import GONE, feed_bookings, feed_by_token, feed_outages, note_use
 from instruments.models import Instrument, Outage
 
@@ -49,6 +49,31 @@ def render_booking(booking: Booking) -> bytes:
     """One booking as a file to add to a calendar by hand."""
     calendar = _empty(str(booking.instrument))
     _add_bookings(calendar, [booking], busy_only=False)
+    calendar.add_missing_timezones()
+    return bytes(calendar.to_ical())
+
+
+def render_session(session: TrainingSession) -> bytes:
+    """A session of a training as a file to add to a calendar by hand."""
+    language = translation.get_language() or ""
+    name, zone = session.course.label(language), session.zone
+    calendar = _empty(name)
+    event = _event(
+        str(session.uid),
+        session.start.astimezone(zone),
+        session.end.astimezone(zone),
+        stamp=session.changed_at,
+        sequence=session.version,
+    )
+    event.add("summary", _clean(name))
+    event.add("status", "CANCELLED" if session.cancelled_at else "CONFIRMED")
+    url = f"{settings.SITE_URL}/trainings/{session.course_id}/"
+    lines = [session.course.institution.label(language), session.trainer, url]
+    event.add("description", _clean("\n".join(line for line in lines if line)))
+    if session.place:
+        event.add("location", _clean(session.place))
+    event.add("url", url)
+    calendar.add_component(event)
     calendar.add_missing_timezones()
     return bytes(calendar.to_ical())
 

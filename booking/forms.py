@@ -17,6 +17,7 @@ from backend.core.fields import Text
 from backend.core.periods import AmbiguousLocalTime, NonexistentLocalTime, local_instant
 from booking.models import FeedDetail, FeedScope
 from booking.queries.behalf import Party
+from booking.queries.wishes import check_shape
 from instruments.models import Instrument, Mode
 
 WALL = "%Y-%m-%dT%H:%M"
@@ -236,6 +237,45 @@ class MoveForm(TimesForm):
     reason = Text(label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT)
 
 
+class InstantsForm(forms.Form):
+    """What a calendar says of a booking that was dragged: instants with an offset."""
+
+    start = forms.DateTimeField()
+    end = forms.DateTimeField()
+
+    def clean(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        for name in ("start", "end"):
+            if data.get(name) and data[name].year not in YEARS:
+                self.add_error(name, forms.ValidationError(_("This date is too far away."), "out_of_range"))
+        if data.get("start") and data.get("end"):
+            check_shape(data["start"], data["end"])
+        return data
+
+
+class ReasonTemplateForm(forms.Form):
+    text = Text(label=gettext_lazy("Reason"), required=False, max_length=300)
+    text_en = Text(label=gettext_lazy("Reason in English"), required=False, max_length=300)
+
+
+class SeveralForm(forms.Form):
+    """One decision about several requests; ``versions`` are ``id:version`` as the page showed them."""
+
+    decision = forms.ChoiceField(choices=[("approve", "approve"), ("reject", "reject")])
+    reason = Text(
+        label=gettext_lazy("Reason"), required=False, max_length=MOST_TEXT, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+
+class TransferForm(forms.Form):
+    """To whom: one of the names shown, or an exact e-mail address."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    user = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+    user_email = forms.EmailField(required=False)
+    reason = Text(required=False, max_length=MOST_TEXT)
+
+
 class FinishForm(TimesForm):
     """The use as it was; when it began is only asked where nobody checked in."""
 
@@ -282,12 +322,34 @@ class UnbookedForm(TimesForm):
 
 
 class OutageForm(TimesForm):
-    """``sequence`` is what the reader saw of an outage that is changed."""
+    """``sequence`` is what the reader saw of an outage that is changed. The end may be left out where it is open."""
+
+    open_ended = forms.BooleanField(
+        label=gettext_lazy("The end is not known yet"),
+        required=False,
+        help_text=gettext_lazy("It then moves on by a day each day until you say that the instrument works again."),
+    )
+    displaces = forms.BooleanField(
+        label=gettext_lazy("Displace further bookings without asking"),
+        required=False,
+        help_text=gettext_lazy("Only with an open end: bookings of the next day are displaced the day before."),
+    )
 
     reason = Text(
         label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Customers whose booking it hits read it.")
     )
     sequence = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["end"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if not data.get("end") and not data.get("open_ended") and "end" not in self.errors:
+            text = _("Please give the end, or say that it is not known yet.")
+            self.add_error("end", forms.ValidationError(text, "end_needed"))
+        return data
 
 
 class FeedForm(forms.Form):

@@ -191,7 +191,9 @@ class NewFeed(In):
 
 class Outage(In):
     start: Instant
-    end: Instant
+    end: Instant | None = Field(None, description="Needed unless `open_ended`")
+    open_ended: bool = Field(False, description="Nobody knows the end yet: it moves on by a day each day until ended")
+    displaces: bool = Field(False, description="Where open-ended: displace what is newly hit without asking")
     reason: Purpose
     displace: bool = Field(False, description="Displace the bookings that it hits instead of being refused")
     hits: list[Id] | None = Field(
@@ -204,6 +206,8 @@ class OutageChange(In):
 
     start: Instant | None = None
     end: Instant | None = None
+    open_ended: bool | None = None
+    displaces: bool | None = None
     reason: Purpose | None = None
     displace: bool = False
     hits: list[Id] | None = Field(None, max_length=1000)
@@ -215,6 +219,19 @@ class NewPolicy(In):
 
     policy: Document
     valid_from: Day | None = None
+
+
+class TryPolicy(In):
+    """Somebody of an audience, or a known customer by e-mail, and a time. ``policy`` as in `NewPolicy`."""
+
+    policy: Document | None = Field(None, description="In place of the instrument's own rules; the saved ones if absent")
+    audience: Literal["internal", "academic", "enterprise"] = "enterprise"
+    email: Annotated[str, Field(max_length=254), LINE] = Field("", description="A known customer, instead of the audience")
+    organisation: Id | None = Field(None, description="Needed when that person has several")
+    mode: MODES
+    start: Instant
+    end: Instant
+    samples: Samples | None = None
 
 
 class PolicyOut(Schema):
@@ -230,6 +247,8 @@ class OutageOut(Schema):
     instrument: int
     start: str
     end: str
+    open_ended: bool
+    displaces: bool
     reason: str
 
 
@@ -278,11 +297,13 @@ class ApprovalOut(Schema):
 
 
 class Alternative(Schema):
-    instrument: int
+    instrument: int = Field(description="Another time of the same, or an equivalent one elsewhere")
     name: str
+    institution: str
     start: str
     end: str
     total: str
+    currency: str
 
 
 class CheckOut(Schema):
@@ -369,3 +390,25 @@ class UsagePage(Schema):
 class FeedOut(Schema):
     id: int
     url: str
+
+
+class TouchedBooking(Schema):
+    id: int
+    start: str
+    end: str
+    organisation: Named
+    reasons: list[RefusalOut]
+
+
+class TouchedOut(Schema):
+    """Coming bookings that would be refused: how many, of how many looked at (at most 200), and the first twenty."""
+
+    count: int
+    looked_at: int
+    bookings: list[TouchedBooking]
+
+
+class TriedOut(CheckOut):
+    audience: str
+    before: CheckOut | None = Field(description="What the rules in force say, where others were tried")
+    touched: TouchedOut

@@ -125,6 +125,11 @@ class Instrument(NationalRecord):
     hold_hours = models.PositiveSmallIntegerField(
         _("hours for which a request holds its time"), default=24, validators=[MinValueValidator(1)]
     )
+    offer_minutes = models.PositiveSmallIntegerField(
+        _("minutes for which the waitlist is offered free time"),
+        default=120,
+        validators=[MinValueValidator(5), MaxValueValidator(2880)],
+    )
     check_in = models.BooleanField(_("check-in on site"), default=False)
     no_show_grace = models.PositiveSmallIntegerField(_("minutes until a no-show"), default=30)
     managers = models.ManyToManyField(
@@ -290,11 +295,15 @@ class Outage(models.Model):
     """Time in which an instrument cannot be used; occupies every unit.
 
     ``uid``, ``sequence`` and ``changed_at`` tell calendar programs which event it is and that it changed (RFC 5545).
+    While ``open_ended``, nobody knows the end yet: ``end`` is how far it is shown and moves on by itself; what that
+    newly hits is displaced where ``displaces``, else the lab is asked.
     """
 
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="outages")
     start = models.DateTimeField(_("from"))
     end = models.DateTimeField(_("to"))
+    open_ended = models.BooleanField(_("the end is not known yet"), default=False)
+    displaces = models.BooleanField(_("displaces further bookings by itself"), default=False)
     reason = models.CharField(_("reason"), max_length=200)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -295,6 +295,7 @@ class InstrumentChange(In):
     setup_minutes: int | None = Field(None, ge=0, le=1440)
     cleaning_minutes: int | None = Field(None, ge=0, le=1440)
     hold_hours: int | None = Field(None, ge=1, le=1000)
+    offer_minutes: int | None = Field(None, ge=5, le=2880)
     check_in: bool | None = None
     no_show_grace: int | None = Field(None, ge=0, le=1440)
     managers: list[Id] | None = Field(None, max_length=100)

@@ -282,6 +282,8 @@ class Invoice(models.Model):
         indexes = [
             models.Index(fields=["institution", "status", "period"], name="invoice_by_institution"),
             models.Index(fields=["customer", "status", "period"], name="invoice_by_customer"),
+            # SQLite counts nulls as one value and would not use the index of the foreign key.
+            models.Index(fields=["credits"], condition=Q(credits__isnull=False), name="invoice_that_credits"),
         ]
 
     def __str__(self) -> str:
@@ -336,6 +338,9 @@ class Payment(models.Model):
                 condition=Q(reverses=None, amount__gt=0) | Q(reverses__isnull=False, amount__lt=0),
                 name="payment_negative_when_reversing",
             )
+        ]
+        indexes = [
+            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="payment_that_reverses")
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 EVERYONE = (*ROLES, *TOKENS)
 # Nobody of this world can do these with success: what they need is proven by tests of their own.
 NEVER_DONE = {
+    "DELETE /api/v1/sample-orders/{pk}/results/{file_id}": "the customer of this world was given the file",
     "GET /operator/mail/": "this is no demo",
     "GET /operator/mail/{key}/": "this is no demo",
     "POST /invoices/{pk}/credit/": "the statement of this world has been paid",
@@ -35,6 +36,7 @@ NEVER_DONE = {
     "GET /api/v1/exports/fapiao-batch.{form}": "the parties of this world have no tax numbers",
     "POST /account/profile/confirm-address/": "every address of this world is confirmed",
     "POST /organisation/{organisation}/members/{user}/scope/": "an enterprise has no lab managers",
+    "POST /bookings/together/book/": "no instrument has been collected in the walker's session",
 }
 # Whose address is itself the credential.
 CREDENTIALS = ("{secret}", "{token}")

@@ -36,7 +36,18 @@ OWN_FILES: dict[str, int] = {
     "backend.accounts.auth": 4,  # credentials of a request; the doors of every room ask it
     "backend.accounts.own_actions": 2,  # actions that only the pages of accounts call
     "instruments.record": 0,  # the descriptive half of a model
+    "booking.waiting_forms": 4,  # joining the waitlist
+    "booking.waiting_schemas": 4,  # its shapes, and those of replacements
     "booking.policy_forms": 4,  # forms of the rules, beside those of bookings
+    "booking.desk_schemas": 4,  # changes of bookings and the desk
+    "booking.sample_schemas": 4,  # shapes of sample orders in the API
+    "booking.sample_forms": 4,  # their forms
+    "booking.training_schemas": 4,  # their shapes in the API
+    "backend.accounts.agreement_forms": 4,  # forms about contracts
+    "booking.violation_forms": 4,  # forms about violations, appeals and credit
+    "booking.violation_schemas": 4,  # their shapes in the API
+    "booking.training_forms": 4,  # forms about trainings, beside those of bookings
+    "booking.series_forms": 4,  # forms of series and experiments, beside those of bookings
     "backend.web.supervisor": 1,  # processes; knows no app
     "backend.web.seed": 3,  # makes example data through the actions
     "backend.web.context": 4,  # what every page knows

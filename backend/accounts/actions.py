@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -16,15 +16,17 @@ from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import ApiToken, IdempotencyKey, User, digest_secret, new_secret
-from backend.accounts.queries import living_tokens, membership_chain
+from backend.accounts.models import Agreement, ApiToken, IdempotencyKey, Role, User, digest_secret, new_secret
+from backend.accounts.queries import living_tokens, membership_chain, people_with
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import NotFound, invalid
+from backend.outbox.actions import post
 
 MOST_TOKENS = 50
 # How long a request may be sent again and is answered with the stored reply.
 KEEP_REPLIES = timedelta(hours=48)
+AGREEMENT_ENDS_SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,38 @@ def once(
     response = json.loads(json.dumps(response, default=str))
     IdempotencyKey.objects.filter(user=user, route=route, key=key).update(status=status, response=response)
     return status, response
+
+
+def remind_of_ending_agreements(*, day: date) -> int:
+    """Tell the administrators of both sides of contracts that end within a month of ``day``; how many end.
+
+    The key of a message names the contract and its end, so each is told once, however often this runs.
+    """
+    ending = Agreement.objects.filter(valid_to__gte=day, valid_to__lte=day + AGREEMENT_ENDS_SOON)
+    rows = list(ending.select_related("institution", "customer").order_by("valid_to", "pk")[:500])
+    for one in rows:
+        _tell_of_end(one)
+    return len(rows)
+
+
+@atomic_action
+def _tell_of_end(agreement: Agreement) -> None:
+    for side, other, path in (
+        (agreement.institution, agreement.customer, f"/manage/agreements/{agreement.pk}/"),
+        (agreement.customer, agreement.institution, "/organisation/"),
+    ):
+        post(
+            key=f"agreement_ending:{agreement.pk}:{agreement.valid_to}:{side.pk}",
+            kind="agreement_ending",
+            recipients=people_with(side.pk, [Role.ADMIN]),
+            context={
+                "number": agreement.number,
+                "other": other.name,
+                "other_en": other.name_en or other.name,
+                "until": str(agreement.valid_to),
+            },
+            path=path,
+        )
 
 
 def prune_idempotency_keys() -> int:

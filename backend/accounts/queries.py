@@ -9,6 +9,7 @@ from datetime import date, datetime
 from allauth.account.models import EmailAddress
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from backend.accounts.models import (
     Agreement,
@@ -28,8 +29,8 @@ from backend.accounts.models import (
 )
 from backend.accounts.rules import ADMINISTRATORS
 from backend.audit.models import Entry
-from backend.core.db import one
-from backend.core.errors import Forbidden, NotFound
+from backend.core.db import MAX_ID, one
+from backend.core.errors import Forbidden, NotFound, invalid
 
 # Where a session remembers the organisation that was chosen in the top bar.
 SESSION_ORGANISATION = "organisation"
@@ -145,6 +146,50 @@ def agreements_of(organisation: Organisation) -> QuerySet[Agreement]:
     mine = Q(institution=organisation) | Q(customer=organisation)
     rows = Agreement.objects.filter(mine).select_related("institution", "customer")
     return rows.order_by(F("valid_to").desc(nulls_first=True), "-valid_from", "pk")
+
+
+def visible_agreements(access: Access) -> QuerySet[Agreement]:
+    """Those that organisations which the person administers have given or received, those that end first first."""
+    mine = access.where(Role.ADMIN)
+    rows = Agreement.objects.filter(Q(institution__in=mine) | Q(customer__in=mine))
+    return rows.select_related("institution", "customer").order_by(F("valid_to").asc(nulls_last=True), "number", "pk")
+
+
+def agreements_to_run(access: Access) -> QuerySet[Agreement]:
+    """Those that the person may change: given by institutions that they administer."""
+    return visible_agreements(access).filter(institution__in=access.institutions(Role.ADMIN))
+
+
+def get_agreement(access: Access, pk: int) -> Agreement:
+    """`Forbidden` for other members of either side, `NotFound` for strangers."""
+    found = visible_agreements(access).filter(pk=pk).first() if 0 < pk <= MAX_ID else None
+    if found is None:
+        mine = access.where()
+        one(Agreement.objects.filter(Q(institution__in=mine) | Q(customer__in=mine)), pk)
+        raise Forbidden
+    return found
+
+
+def get_agreement_to_run(access: Access, pk: int) -> Agreement:
+    found = get_agreement(access, pk)
+    if found.institution_id not in access.institutions(Role.ADMIN):
+        raise Forbidden
+    return found
+
+
+def find_customer(text: str) -> Organisation:
+    """By credit code, the code of the network, or the exact name; `Invalid` where none or several fit."""
+    wanted = text.strip()
+    rows = Organisation.objects.filter(
+        Q(uscc=wanted.upper()) | Q(code=wanted) | Q(name=wanted) | Q(name_en__iexact=wanted),
+        status=OrganisationStatus.ACTIVE,
+    ).exclude(kind=OrganisationKind.NETWORK)
+    found = list(rows.order_by("pk")[:2]) if wanted else []
+    if not found:
+        raise invalid("customer", _("No organisation has this name or credit code."), "unknown")
+    if len(found) > 1:
+        raise invalid("customer", _("Several organisations have this name. Please give the credit code."), "several")
+    return found[0]
 
 
 # --- members ---------------------------------------------------------------------------------------------------------

@@ -1,6 +1,12 @@
 """Shapes of the accounts API."""
 
+from datetime import date
+from typing import Annotated
+
 from ninja import Schema
+from pydantic import Field
+
+from backend.core.api import LINE, Day, Id, In, Page
 
 
 class MyOrganisation(Schema):
@@ -16,3 +22,58 @@ class Me(Schema):
     name: str
     language: str
     organisations: list[MyOrganisation]
+
+
+Number = Annotated[str, Field(min_length=1, max_length=60), LINE]
+Audience = Annotated[str, Field(max_length=30), LINE]
+
+
+class NewAgreement(In):
+    institution: Id | None = Field(None, description="Needed when you administer several institutions")
+    customer: Annotated[str, Field(min_length=1, max_length=150), LINE] = Field(
+        description="The unified social credit code, or the exact name"
+    )
+    number: Number
+    audience: Audience = Field("", description="A code of price lists and rules by which the customer is treated")
+    valid_from: Day
+    valid_to: Day | None = None
+
+
+class AgreementChange(In):
+    """What is left out stays."""
+
+    number: Number | None = None
+    audience: Audience | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+class AgreementEnd(In):
+    day: Day | None = Field(None, description="The last day; today by default")
+    reason: Annotated[str, Field(min_length=1, max_length=200), LINE]
+
+
+class AgreementFilter(Page):
+    institution: Id | None = None
+    customer: Id | None = None
+    in_force: Day | None = Field(None, description="Those in force on this day")
+
+
+class Party(Schema):
+    id: int
+    name: str
+
+
+class AgreementOut(Schema):
+    id: int
+    institution: Party
+    customer: Party
+    number: str
+    audience: str
+    valid_from: date
+    valid_to: date | None
+
+
+class AgreementPage(Schema):
+    items: list[AgreementOut]
+    count: int

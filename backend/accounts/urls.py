@@ -1,6 +1,6 @@
 from django.urls import path
 
-from backend.accounts.views import joining, members, network, organisation, personal, record
+from backend.accounts.views import agreements, joining, members, network, organisation, personal, record
 
 app_name = "accounts"
 
@@ -38,6 +38,11 @@ urlpatterns = [
     path("organisation/<int:organisation>/groups/<int:pk>/", organisation.edit_group, name="edit_group"),
     path("organisation/<int:organisation>/projects/", organisation.new_project, name="new_project"),
     path("organisation/<int:organisation>/projects/<int:pk>/", organisation.edit_project, name="edit_project"),
+    # What an institution has agreed with its customers.
+    path("manage/agreements/", agreements.agreements, name="agreements"),
+    path("manage/agreements/new/", agreements.create, name="agreement_new"),
+    path("manage/agreements/<int:pk>/", agreements.agreement, name="agreement"),
+    path("manage/agreements/<int:pk>/end/", agreements.end, name="agreement_end"),
     # The network's operator.
     path("registrations/", network.registrations, name="registrations"),
     path("registrations/<int:pk>/confirm/", network.confirm, name="confirm_registration"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,19 @@ from django.utils import timezone
 
 from backend.audit.models import Entry, Head
 from backend.core.logs import request_id
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did what to which object, and what of it changed."""
+
+    actor_id: int | None
+    action: str
+    object_type: str
+    object_id: object
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
 
 def record(
@@ -27,27 +41,45 @@ def record(
     reason: str = "",
 ) -> Entry:
     """Append one act to the organisation's chain. Call it last in an action: it locks the chain's head."""
-    Head.objects.get_or_create(organisation_id=organisation_id)
-    head = Head.objects.select_for_update(no_key=True).get(organisation_id=organisation_id)
-    entry = Entry(
-        organisation_id=organisation_id,
-        sequence=head.sequence + 1,
-        at=timezone.now(),
-        actor_id=actor_id,
-        action=action,
-        object_type=object_type,
-        object_id=str(object_id),
-        before=_plain(before),
-        after=_plain(after),
-        reason=reason,
-        request_id=request_id.get(),
-        previous=head.digest,
-    )
-    entry.digest = digest_of(entry)
-    entry.save(force_insert=True)
-    head.sequence, head.digest = entry.sequence, entry.digest
-    head.save(update_fields=["sequence", "digest"])
-    return entry
+    act = Act(actor_id, action, object_type, object_id, before or {}, after or {}, reason)
+    return record_all(organisation_id=organisation_id, acts=[act])[0]
+
+
+def record_all(*, organisation_id: int, acts: Iterable[Act]) -> list[Entry]:
+    """The same for several acts, in their order; three queries however many there are."""
+    head = _locked_head(organisation_id)
+    entries = []
+    for act in acts:
+        entry = Entry(
+            organisation_id=organisation_id,
+            sequence=head.sequence + 1,
+            at=timezone.now(),
+            actor_id=act.actor_id,
+            action=act.action,
+            object_type=act.object_type,
+            object_id=str(act.object_id),
+            before=_plain(act.before),
+            after=_plain(act.after),
+            reason=act.reason,
+            request_id=request_id.get(),
+            previous=head.digest,
+        )
+        entry.digest = digest_of(entry)
+        head.sequence, head.digest = entry.sequence, entry.digest
+        entries.append(entry)
+    Entry.objects.bulk_create(entries)
+    Head.objects.filter(pk=organisation_id).update(sequence=head.sequence, digest=head.digest)
+    return entries
+
+
+def _locked_head(organisation_id: int) -> Head:
+    """Of an organisation's first act the head is made."""
+    heads = Head.objects.select_for_update(no_key=True).filter(organisation_id=organisation_id)
+    head = heads.first()
+    if head is None:
+        Head.objects.get_or_create(organisation_id=organisation_id)
+        head = heads.get()
+    return head
 
 
 def digest_of(entry: Entry) -> str:

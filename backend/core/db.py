@@ -65,6 +65,22 @@ def _outermost(call: Callable[[], R]) -> R:
     raise Busy
 
 
+def after_commit(work: Callable[[], object]) -> None:
+    """Do it right after the open transaction, in transactions of its own; once, and a failure is only logged."""
+
+    def run() -> None:
+        # Hooks run before the action that committed has returned.
+        token = _running.set(False)
+        try:
+            work()
+        finally:
+            _running.reset(token)
+
+    if not any(getattr(entry[1], "work", None) is work for entry in connection.run_on_commit):
+        run.work = work  # type: ignore[attr-defined]  # by which a second call is noticed
+        transaction.on_commit(run, robust=True)
+
+
 def contention(error: OperationalError) -> str | None:
     """``retry``, ``busy``, or None where the error has nothing to do with other writers."""
     state = getattr(error.__cause__, "sqlstate", None)

@@ -23,6 +23,16 @@ def remembering() -> Iterator[None]:
         _known.reset(token)
 
 
+@contextmanager
+def remembering_at_least() -> Iterator[None]:
+    """The same within a request; outside one, what `once` reads is kept until the end of this block."""
+    if _known.get() is not None:
+        yield
+        return
+    with remembering():
+        yield
+
+
 def once(name: str, read: Callable[[], T]) -> T:
     """What ``read`` gives, read at most once in a request. Writers call `forget`."""
     known = _known.get()

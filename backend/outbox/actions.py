@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,34 +32,55 @@ BACKOFF = timedelta(minutes=2)
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What `post` is given."""
+
+    key: str
+    kind: str
+    recipients: Collection[int]
+    context: Mapping[str, Any]
+    path: str = ""
+
+
 def post(*, key: str, kind: str, recipients: Iterable[int], context: Mapping[str, Any], path: str = "") -> None:
     """Write a message to each recipient by every channel that they want, within the open transaction.
 
     A message in the application is there at once; mail is delivered after commit. ``path`` is the page that
     the message is about. A channel that a person switched off gets no row at all; one query asks for that.
     """
-    now = timezone.now()
-    users = sorted(set(recipients))
-    off = switched_off(users, topic_of(kind))
-    wanted = [(user, channel) for user in users for channel in Channel.values if (user, channel) not in off]
+    post_all([Post(key, kind, set(recipients), context, path)])
+
+
+def post_all(posts: Iterable[Post]) -> None:
+    """The same for several messages: two queries however many there are."""
+    posts, now = list(posts), timezone.now()
+    off = switched_off({user for each in posts for user in each.recipients}, {topic_of(each.kind) for each in posts})
+    wanted = [
+        (each, user, channel)
+        for each in posts
+        for user in sorted(each.recipients)
+        for channel in Channel.values
+        if (user, topic_of(each.kind), channel) not in off
+    ]
     Message.objects.bulk_create(
         (
             Message(
-                key=key,
+                key=each.key,
                 channel=channel,
                 recipient_id=user,
-                kind=kind,
-                context=dict(context),
-                path=path,
+                kind=each.kind,
+                context=dict(each.context),
+                path=each.path,
                 due_at=now,
                 state=State.SENT if channel == Channel.IN_APP else State.WAITING,
                 sent_at=now if channel == Channel.IN_APP else None,
             )
-            for user, channel in wanted
+            for each, user, channel in wanted
         ),
         ignore_conflicts=True,
     )
-    if any(channel == Channel.MAIL for _, channel in wanted):
+    if any(channel == Channel.MAIL for _each, _user, channel in wanted):
         _wake_after_commit()
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
-from backend.accounts.actions import prune_idempotency_keys
+from backend.accounts.actions import prune_idempotency_keys, remind_of_ending_agreements
 from backend.accounts.models import User
 from backend.accounts.queries import membership_chain
 from backend.audit.actions import record
@@ -18,9 +19,14 @@ from backend.outbox.actions import choose, deliver_due, retry
 from backend.outbox.models import Message
 from backend.outbox.queries.inbox import choices_of
 from backend.outbox.queries.mailbox import Mail
+from booking.actions.consequences import carry_out
 from booking.actions.deciding import expire_holds
+from booking.actions.extending import extend_outages
 from booking.actions.no_shows import mark_no_shows
+from booking.actions.offering import tend_waitlists
+from booking.actions.qualifying import remind_of_qualifications
 from booking.actions.reminding import remind
+from booking.actions.replacing import propose_due
 from instruments.actions.indexing import refresh_renamed
 from instruments.actions.prices import begin_versions
 
@@ -38,6 +44,13 @@ def begin_price_versions() -> int:
     return begin_versions(day=timezone.localdate())
 
 
+def remind_of_agreements() -> int:
+    """Once an hour: contracts that end within a month."""
+    if not cache.add("agreements-reminded", True, timeout=3600):
+        return 0
+    return remind_of_ending_agreements(day=timezone.localdate())
+
+
 def forget_old_replies() -> int:
     """Once an hour: what was kept for requests that are sent twice."""
     if not cache.add("old-replies-forgotten", True, timeout=3600):
@@ -45,14 +58,31 @@ def forget_old_replies() -> int:
     return prune_idempotency_keys()
 
 
+def refresh_statistics() -> int:
+    """Once a day: SQLite counts rows, by which it chooses indexes; of each index it looks at a thousand."""
+    if connection.vendor != "sqlite" or not cache.add("statistics-refreshed", True, timeout=24 * 3600):
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA analysis_limit = 1000")
+        cursor.execute("ANALYZE")
+    return 1
+
+
 EVERY_MINUTE: tuple[Callable[[], int], ...] = (
     expire_holds,
     mark_no_shows,
+    carry_out,
+    extend_outages,
+    propose_due,
+    tend_waitlists,
     remind,
+    remind_of_qualifications,
+    remind_of_agreements,
     deliver_due,
     begin_price_versions,
     refresh_renamed,
     forget_old_replies,
+    refresh_statistics,
 )
 
 

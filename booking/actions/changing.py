@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.core.db import atomic_action
 from backend.core.errors import Refused, invalid, refuse
-from booking.actions.locks import lock_parties
+from booking.actions.locks import lock_parties, lock_to_cancel
 from booking.actions.requesting import SOURCE, hold_until, ledger_line, quote_out, reserve
 from booking.actions.transitions import (
     customers,
@@ -23,9 +23,11 @@ from booking.actions.transitions import (
     require_status,
     tell,
 )
+from booking.actions.violating import record_violations, told
 from booking.models import Approval, Booking, Status
 from booking.queries.assess import assess
 from booking.queries.cancellation import cancellation
+from booking.queries.changes import MOVE, stands_against, worse_by_lab
 from booking.queries.quoting import quote_for_customer
 from booking.queries.wishes import Assessment, Quote, check_shape, wish_of
 from instruments.actions.occupancy import occupy
@@ -54,10 +56,11 @@ def cancel_booking(
 
     The lab must give a reason. `Refused` when the policy does not allow it any more.
     """
+    lock_to_cancel(booking)
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
-    if by_lab and not reason.strip():
-        raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
+    if by_lab:
+        need_reason(reason)
     now = timezone.now()
     if now >= booking.end:
         raise refuse("over", _("The booked time is over. Its use is logged now, or a no-show recorded."))
@@ -72,9 +75,11 @@ def cancel_booking(
         lines=[ledger_line(line) for line in fee.lines] if fee else [],
         by_id=by.pk,
     )
-    told = customers(booking) | managers(booking.instrument)
-    tell(booking, "booking_cancelled", to=told, fee=str(fee.total) if fee else "0.00", by_lab=by_lab)
-    note(booking, "booking.cancel", by=by, before=before, reason=reason, fee=str(fee.total) if fee else "0.00")
+    seen = [] if by_lab else record_violations(booking, [("cancel", now)], by=by)
+    to = customers(booking) | managers(booking.instrument)
+    tell(booking, "booking_cancelled", to=to, fee=str(fee.total) if fee else "0.00", by_lab=by_lab)
+    paid = str(fee.total) if fee else "0.00"
+    note(booking, "booking.cancel", by=by, before=before, reason=reason, fee=paid, **told(seen))
     return booking
 
 
@@ -108,15 +113,14 @@ def reschedule_booking(
     )
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
-    if (start, end) == (booking.start, booking.end):
-        raise refuse("same_time", _("This is the time that the booking has already."))
-    _may_move(booking, now=now, by_lab=by_lab, reason=reason)
+    require_possible(booking, MOVE, start, end, now=now, by_lab=by_lab, reason=reason)
     answer = _assess_move(booking, start, end, now)
-    if by_lab:
-        _no_worse(booking, answer, start, end)
+    worse = list(worse_by_lab(booking, answer, start, end)) if by_lab else []
+    if worse:
+        raise Refused(*worse)
     before, was = booking.status, (booking.start, booking.end)
-    quote = quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
-    _apply_move(booking, answer, quote, start, end, now)
+    quote = quoted(booking, answer, start, end, now=now)
+    apply_change(booking, answer, quote, start, end, now)
     reserve(booking, quote, by=by)
     if booking.status == Status.CONFIRMED:
         tell(booking, "booking_rescheduled", to=customers(booking) | managers(booking.instrument))
@@ -128,31 +132,21 @@ def reschedule_booking(
     return booking
 
 
-def _may_move(booking: Booking, *, now: datetime, by_lab: bool, reason: str) -> None:
-    if now >= booking.start:
-        raise refuse("begun", _("The booked time has begun; it cannot be moved any more."))
+def need_reason(reason: str) -> None:
+    """The lab says why it changes somebody's booking."""
+    if not reason.strip():
+        raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
+
+
+def require_possible(
+    booking: Booking, act: str, start: datetime, end: datetime, *, now: datetime, by_lab: bool, reason: str
+) -> None:
+    """`Refused` where the change is impossible whatever the rules say of the new time."""
+    found = list(stands_against(booking, act, start, end, now=now, by_lab=by_lab))
+    if found:
+        raise Refused(*found)
     if by_lab:
-        if not reason.strip():
-            raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
-        return
-    if booking.status == Status.CONFIRMED:
-        fee = cancellation(booking, now=now)
-        if fee.refusals:
-            raise Refused(*fee.refusals)
-        if fee.total:
-            raise refuse(
-                "fee_period",
-                _("So late, moving is cancelling: it would cost %(fee)s %(currency)s.")
-                % {"fee": fee.total, "currency": booking.quote.get("currency", "")},
-                fix_text=_("Cancel and book anew, or ask the lab to move it."),
-            )
-
-
-def _no_worse(booking: Booking, answer: Assessment, start: datetime, end: datetime) -> None:
-    if end - start > booking.end - booking.start:
-        raise refuse("longer", _("The lab can move a booking, but not make it longer."))
-    if answer.quote.total > Decimal(booking.quote.get("total", "0")):
-        raise refuse("dearer", _("At this time the booking would cost the customer more."))
+        need_reason(reason)
 
 
 def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime) -> Assessment:
@@ -163,13 +157,30 @@ def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime
     return answer
 
 
-def _apply_move(
-    booking: Booking, answer: Assessment, quote: Quote, start: datetime, end: datetime, now: datetime
+def quoted(booking: Booking, answer: Assessment, start: datetime, end: datetime, *, now: datetime) -> Quote:
+    """The price of the changed booking, under the list that it was made under."""
+    return quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
+
+
+def apply_change(
+    booking: Booking,
+    answer: Assessment,
+    quote: Quote,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    *,
+    begun: bool = False,
+    **changes: Any,
 ) -> None:
+    """Take the new time in place of the old and write what the assessment says of it.
+
+    What has ``begun`` keeps its unit and its status.
+    """
     # A request that nobody has agreed to stays one, also where a smaller one gives no new reason to ask.
     waiting = booking.status == Status.REQUESTED
     roles = list(answer.approval.roles) or (booking.approval_roles if waiting else [])
-    held = bool(roles)
+    held = waiting or (bool(roles) and not begun)
     until = hold_until(wish_of(booking).at(start, end), answer, booking.requested_at if waiting else now, now=now)
     occupancy = occupy(
         instrument=booking.instrument,
@@ -177,12 +188,14 @@ def _apply_move(
         end=end,
         kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
         replacing=booking.occupancy,
+        same_unit=begun,
     )
     if held:
         Approval.objects.filter(booking=booking).delete()
+        changes |= {"approval_roles": roles, "silence": answer.approval.silence or (booking.silence if waiting else "")}
     move(
         booking,
-        Status.REQUESTED if held else Status.CONFIRMED,
+        Status.REQUESTED if held else booking.status,
         at=now,
         start=start,
         end=end,
@@ -190,8 +203,7 @@ def _apply_move(
         audience=answer.audience,
         quote=quote_out(quote),
         policy=answer.policy,
-        approval_roles=roles,
-        silence=answer.approval.silence or (booking.silence if waiting else ""),
         hold_expires_at=until if held else None,
-        reminded_at=None,
+        reminded_at=booking.reminded_at if begun else None,
+        **changes,
     )

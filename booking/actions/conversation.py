@@ -1,18 +1,13 @@
-"""Messages between the customer and the laboratory about a booking, with files."""
+"""Messages between the customer and the laboratory about a booking or about samples, with files."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.core.files import File
-from django.core.files.storage import default_storage
 from django.db.models import Sum
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,16 +17,13 @@ from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, NotFound, Refusal, refuse
 from backend.core.text import has_control_characters
-from booking.actions.transitions import customers, managers, tell
-from booking.models import Attachment, Booking, Note, Side
-from booking.rules.attachments import (
-    MOST_BYTES,
-    MOST_BYTES_ALTOGETHER,
-    MOST_FILES,
-    TYPES_IN_WORDS,
-    media_type_of,
-    safe_name,
-)
+from booking.actions.files import Checked, check_files, keep_files, require_room
+from booking.actions.order_steps import tell_order
+from booking.actions.transitions import managers, tell
+from booking.models import OPEN_ORDERS, Attachment, Booking, Note, SampleOrder, Side
+
+# What people write to each other about.
+Topic = Booking | SampleOrder
 
 MOST_TEXT = 5000
 # How much of the text a mail repeats.
@@ -39,46 +31,32 @@ IN_MAIL = 1500
 OPEN_AFTER_END = timedelta(days=90)
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    file: File[Any]
-    name: str
-    media_type: str
-
-
-def add_note(*, booking: Booking, by: User, side: Side, text: str = "", files: Sequence[File[Any]] = ()) -> Note:
+def add_note(*, booking: Topic, by: User, side: Side, text: str = "", files: Sequence[File[Any]] = ()) -> Note:
     """Say something to the other side, who is told. Needs a text or a file; open until 90 days after the end.
 
-    The files are written before the transaction begins, so that it stays short, and removed when it fails.
+    ``booking`` may also be a sample order. The files are written before the transaction begins, and removed when it
+    fails.
     """
     text = text.replace("\r\n", "\n").strip()
     checked = _check(text, files)
-    stored: list[Attachment] = []
-    try:
-        for one in checked:
-            stored.append(_store(one))  # noqa: PERF401  (what is written so far must be known when the next one fails)
-        return _write(booking=booking, by=by, side=side, text=text, attachments=stored)
-    except BaseException:
-        for attachment in stored:
-            default_storage.delete(attachment.content.name or "")
-        raise
+
+    def write(rows: list[Attachment]) -> Note:
+        return _write(about=booking, by=by, side=side, text=text, attachments=rows)
+
+    return keep_files(checked, Attachment, write)
 
 
 @atomic_action
-def _write(*, booking: Booking, by: User, side: Side, text: str, attachments: Sequence[Attachment]) -> Note:
-    related = ("instrument__institution", "organisation", "user", "made_by")
-    # One message after the other, so that together they keep within what a booking may hold.
-    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related(*related)
-    fresh = rows.filter(pk=booking.pk).first()
-    if fresh is None:
-        raise NotFound
+def _write(*, about: Topic, by: User, side: Side, text: str, attachments: Sequence[Attachment]) -> Note:
+    fresh = _locked(about)
     now = timezone.now()
     if not is_open(fresh):
         raise refuse(
             "conversation_closed", _("Messages about a booking end 90 days after it. Please call the laboratory.")
         )
-    _require_room(fresh, attachments)
-    note = Note.objects.create(booking=fresh, side=side, author=by, text=text, at=now)
+    kept = Attachment.objects.filter(**{f"note__{link}": one for link, one in _link(fresh).items()})
+    require_room(kept.aggregate(total=Sum("size"))["total"] or 0, attachments)
+    note = Note.objects.create(**_link(fresh), side=side, author=by, text=text, at=now)
     for attachment in attachments:
         attachment.note = note
     Attachment.objects.bulk_create(attachments)
@@ -89,16 +67,33 @@ def _write(*, booking: Booking, by: User, side: Side, text: str, attachments: Se
         action="note.create",
         object_type="note",
         object_id=note.pk,
-        after={"booking": fresh.pk, "side": side, "files": [one.name for one in attachments]},
+        after={**{name: one.pk for name, one in _link(fresh).items()}, "side": side}
+        | {"files": [one.name for one in attachments]},
     )
     return note
 
 
-def is_open(booking: Booking) -> bool:
-    return timezone.now() < booking.end + OPEN_AFTER_END
+def _locked(about: Topic) -> Topic:
+    """One message after the other, so that together they keep within what may be held."""
+    related = ("instrument__institution", "organisation", "user", "made_by")
+    rows = type(about).objects.select_for_update(of=("self",), no_key=True).select_related(*related)
+    fresh: Topic | None = rows.filter(pk=about.pk).first()
+    if fresh is None:
+        raise NotFound
+    return fresh
 
 
-def _check(text: str, files: Sequence[File[Any]]) -> list[_Checked]:
+def _link(about: Topic) -> dict[str, Topic]:
+    return {"order" if isinstance(about, SampleOrder) else "booking": about}
+
+
+def is_open(about: Topic) -> bool:
+    if isinstance(about, Booking):
+        return timezone.now() < about.end + OPEN_AFTER_END
+    return about.status in OPEN_ORDERS or timezone.now() < about.changed_at + OPEN_AFTER_END
+
+
+def _check(text: str, files: Sequence[File[Any]]) -> list[Checked]:
     """Everything that is wrong with a message, at once."""
     wrong: list[Refusal] = []
     if not text and not files:
@@ -108,81 +103,29 @@ def _check(text: str, files: Sequence[File[Any]]) -> list[_Checked]:
     if has_control_characters(text):
         words = _("The text contains characters that cannot be stored or shown.")
         wrong.append(Refusal("control_characters", words, field="text"))
-    if len(files) > MOST_FILES:
-        words = _("At most %(most)s files in one message.") % {"most": MOST_FILES}
-        wrong.append(Refusal("too_many_files", words, field="files"))
-    checked = [_check_file(file, wrong) for file in files[:MOST_FILES]]
+    checked = check_files(files, wrong)
     if wrong:
         raise Invalid(*wrong)
     return checked
 
 
-def _check_file(file: File[Any], wrong: list[Refusal]) -> _Checked:
-    name = safe_name(file.name or "")
-    params = {"name": name}
-    if not file.size:
-        wrong.append(Refusal("empty_file", _("“%(name)s” is empty.") % params, field="files", params=params))
-        return _Checked(file, name, "")
-    if file.size > MOST_BYTES:
-        words = _("“%(name)s” is larger than %(most)s.") % {**params, "most": filesizeformat(MOST_BYTES)}
-        wrong.append(Refusal("file_too_large", words, field="files", params={**params, "most": MOST_BYTES}))
-        return _Checked(file, name, "")
-    media_type = media_type_of(file, name)
-    if media_type is None:
-        words = _("“%(name)s” is of a kind that is not accepted. Possible are %(types)s and measurement data.")
-        fix = _("Pack it into a ZIP file, or save old Office documents in the new format.")
-        words = words % {**params, "types": TYPES_IN_WORDS}
-        wrong.append(Refusal("file_type", words, field="files", params=params, fix_text=fix))
-    return _Checked(file, name, media_type or "")
-
-
-def _store(checked: _Checked) -> Attachment:
-    """The file under a name that says nothing; the row is not saved yet."""
-    digest = hashlib.sha256()
-    checked.file.seek(0)
-    for chunk in checked.file.chunks():
-        digest.update(chunk)
-    attachment = Attachment(
-        name=checked.name, media_type=checked.media_type, size=checked.file.size, sha256=digest.hexdigest()
-    )
-    attachment.content.save(secrets.token_hex(16), checked.file, save=False)
-    return attachment
-
-
-def _require_room(booking: Booking, attachments: Sequence[Attachment]) -> None:
-    kept = Attachment.objects.filter(note__booking=booking).aggregate(total=Sum("size"))["total"] or 0
-    if attachments and kept + sum(one.size for one in attachments) > MOST_BYTES_ALTOGETHER:
-        words = _("The files of one booking take up %(most)s at most; %(left)s are left.")
-        left = max(0, MOST_BYTES_ALTOGETHER - kept)
-        raise refuse(
-            "files_quota",
-            words % {"most": filesizeformat(MOST_BYTES_ALTOGETHER), "left": filesizeformat(left)},
-            params={"most": MOST_BYTES_ALTOGETHER, "left": left},
-            fix_text=_("Send large data by other means, and its address here."),
-        )
-
-
-def _tell_other_side(booking: Booking, note: Note, attachments: Sequence[Attachment]) -> None:
-    if note.side == Side.LAB:
-        kind, readers = "booking_note", customers(booking) | _who_asked(booking)
-    else:
-        kind, readers = "booking_note_lab", managers(booking.instrument)
+def _tell_other_side(about: Topic, note: Note, attachments: Sequence[Attachment]) -> None:
+    to = {about.user_id, about.made_by_id} | _who_asked(about) if note.side == Side.LAB else managers(about.instrument)
+    to -= {note.author_id}
     cut = note.text if len(note.text) <= IN_MAIL else f"{note.text[:IN_MAIL]}…"
-    tell(
-        booking,
-        kind,
-        to=readers - {note.author_id},
-        key=f"{kind}:{note.pk}",
-        author=note.author.name,
-        text=cut,
-        files=[one.name for one in attachments],
-    )
+    said: dict[str, Any] = {"author": note.author.name, "text": cut, "files": [one.name for one in attachments]}
+    if isinstance(about, SampleOrder):
+        kind = "samples_note" if note.side == Side.LAB else "samples_note_lab"
+        tell_order(about, kind, to=to, key=f"{kind}:{note.pk}", **said)
+    else:
+        kind = "booking_note" if note.side == Side.LAB else "booking_note_lab"
+        tell(about, kind, to=to, key=f"{kind}:{note.pk}", **said)
 
 
-def _who_asked(booking: Booking) -> set[int]:
+def _who_asked(about: Topic) -> set[int]:
     """An administrator of the customer who wrote here, and still belongs to it."""
-    authors = set(Note.objects.filter(booking=booking, side=Side.CUSTOMER).values_list("author_id", flat=True))
-    own = {booking.user_id, booking.made_by_id}
+    authors = set(Note.objects.filter(**_link(about), side=Side.CUSTOMER).values_list("author_id", flat=True))
+    own = {about.user_id, about.made_by_id}
     if authors <= own:
         return set()
-    return authors & set(people_with(booking.organisation_id, Role.values))
+    return authors & set(people_with(about.organisation_id, Role.values))

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
+from booking.actions.freeing import mark_freed
+from booking.actions.replacing import look_again, note_displaced
 from booking.actions.requesting import SOURCE
 from booking.actions.transitions import customers, lock_booking, move, note, now_in_minutes, require_status, tell
 from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
@@ -27,14 +29,18 @@ def displace_booking(*, booking: Booking, by: User, reason: str, version: int | 
     return displace_locked(booking, by=by, reason=reason)
 
 
-def displace_locked(booking: Booking, *, by: User, reason: str) -> Booking:
-    """The same within an action that holds the instrument. An outage is no way out of a fee or use of one's own."""
-    before = booking.status
-    if by.pk == booking.user_id:
+def displace_locked(booking: Booking, *, by: User | None, reason: str) -> Booking:
+    """The same within an action that holds the instrument. An outage is no way out of a fee or use of one's own.
+
+    The customer is then proposed other times (`booking.actions.replacing`).
+    """
+    before, now = booking.status, timezone.now()
+    if by is not None and by.pk == booking.user_id:
         _refuse_own(booking)
     _close_running_use(booking)
-    move(booking, Status.DISPLACED, at=timezone.now(), hold_expires_at=None, reason=reason)
-    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+    move(booking, Status.DISPLACED, at=now, hold_expires_at=None, reason=reason)
+    release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk if by else None)
+    note_displaced(booking, now)
     tell(booking, "booking_displaced", to=customers(booking))
     note(booking, "booking.displace", by=by, before=before, reason=reason)
     return booking
@@ -61,10 +67,11 @@ def _close_running_use(booking: Booking) -> None:
 def tell_of_free_time(
     *, instrument: Instrument, start: datetime, end: datetime, still: tuple[datetime, datetime] | None
 ) -> int:
-    """Tell those whom an outage ``[start, end)`` displaced that their time can be booked again.
+    """Tell those whom an outage ``[start, end)`` displaced that their time can be booked again, and the waitlist.
 
     ``still`` is what remains out of service. Only times that lie ahead; returns how many bookings.
     """
+    mark_freed(instrument, start, end)
     displaced = Booking.objects.overlapping(start, end).filter(
         instrument=instrument, status=Status.DISPLACED, start__gt=timezone.now()
     )
@@ -73,4 +80,5 @@ def tell_of_free_time(
     rows = list(with_names(displaced))
     for booking in rows:
         tell(booking, "booking_time_free", to=customers(booking))
+    look_again(rows)
     return len(rows)

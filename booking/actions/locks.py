@@ -1,14 +1,28 @@
-"""Locking the parties that quotas count, in the one order: person, group or project, organisation, instrument."""
+"""Locking the parties that rules count, in the one order: person, group, project, organisation, instrument.
+
+One statement whatever the number of rules. The instruments themselves are locked last, by `lock_instruments`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from django.db import connection, models
+
 from backend.accounts.models import Group, Organisation, Project, User
-from booking.queries.facts import layers_of
-from booking.rules.facts import needs
-from booking.rules.layers import merge_layers
+from booking.models import Booking
+from booking.queries.facts import InForce, rules_in_force
+from booking.rules.rulebook import rulebook_of
 from instruments.models import Instrument
+
+# In the order in which they are locked.
+TABLES: Mapping[str, type[models.Model]] = {
+    "person": User,
+    "group": Group,
+    "project": Project,
+    "organisation": Organisation,
+}
 
 
 def lock_parties(
@@ -20,14 +34,64 @@ def lock_parties(
     instrument: Instrument,
     now: datetime,
     act: str = "create",
-) -> None:
-    """Lock one row per party that a quota of the instrument's policy counts; the instrument is locked by the caller."""
-    wanted = set(needs(merge_layers(layers_of(instrument, now), tz=instrument.timezone), act).locks)
-    if "person" in wanted:
-        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
-    if "group" in wanted and group is not None:
-        Group.objects.select_for_update(no_key=True).filter(pk=group.pk).first()
-    if "project" in wanted and project is not None:
-        Project.objects.select_for_update(no_key=True).filter(pk=project.pk).first()
-    if "organisation" in wanted:
-        Organisation.objects.select_for_update(no_key=True).filter(pk=organisation.pk).first()
+    others: Iterable[Instrument] = (),
+) -> dict[int, InForce]:
+    """Lock one row per party that a quota of the instrument's policy counts; the instrument is locked by the caller.
+
+    ``others`` are the instruments that are booked in the same transaction. Returns the rules by instrument, so that
+    deciding goes by those that the locks were chosen for.
+    """
+    rules = rules_in_force([instrument, *others], now)
+    lock_rows(
+        {party for each in rules.values() for party in each.book.needs(act).locks},
+        person=user.pk,
+        group=group.pk if group else None,
+        project=project.pk if project else None,
+        organisation=organisation.pk,
+    )
+    return rules
+
+
+def lock_to_record(booking: Booking, *causes: str) -> None:
+    """Lock the parties by which ladders count what may be recorded now; before the instrument is locked."""
+    book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
+    if book.watches(*causes):
+        lock_rows(book.recording, **_parties(booking))
+
+
+def lock_to_cancel(*bookings: Booking) -> None:
+    """The same for giving bookings up, which others may need, as for making them; all are of the same parties."""
+    wanted: set[str] = set()
+    for booking in bookings:
+        book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
+        wanted |= set(book.recording if book.watches("cancel") else ())
+        wanted |= set(book.needs("create").locks if book.depends else ())
+    lock_rows(wanted, **_parties(bookings[0]))
+
+
+def _parties(booking: Booking) -> dict[str, int | None]:
+    return {
+        "person": booking.user_id,
+        "group": booking.group_id,
+        "project": booking.project_id,
+        "organisation": booking.organisation_id,
+    }
+
+
+def lock_rows(wanted: Collection[str], **pks: int | None) -> None:
+    """Lock the rows of the wanted parties in the fixed order; on SQLite the write transaction is the lock."""
+    named = [(party, pks[party]) for party in TABLES if party in wanted and pks.get(party) is not None]
+    if not named or connection.vendor == "sqlite":
+        return
+    # Each step counts the one before, so that the rows are locked one after the other; all names are those of models.
+    steps, before = [], ""
+    for party, _pk in named:
+        table = TABLES[party]._meta.db_table
+        step = f'"{party}" AS MATERIALIZED (SELECT id FROM {table} WHERE id = %s{before} FOR NO KEY UPDATE)'  # noqa: S608
+        steps.append(step)
+        before = f' AND (SELECT count(*) FROM "{party}") >= 0'  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'WITH {", ".join(steps)} SELECT count(*) FROM "{named[-1][0]}"',  # noqa: S608
+            [pk for _party, pk in named],
+        )

@@ -11,8 +11,10 @@ from backend.accounts.models import User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
+from booking.actions.locks import lock_to_record
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
+from booking.actions.violating import record_violations, told
 from booking.models import Booking, Status
 from booking.queries.no_show import due_no_shows, no_show_fee, no_show_from
 from booking.queries.scope import is_customer
@@ -28,6 +30,7 @@ def mark_no_show(*, booking: Booking, by: User, reason: str = "", version: int |
     Possible once the grace after the booked start has passed, on any instrument. Nobody notes their own: cancelling
     may cost more.
     """
+    lock_to_record(booking, "never")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
     if is_customer(access_of(by), booking):
@@ -48,6 +51,7 @@ def mark_no_show(*, booking: Booking, by: User, reason: str = "", version: int |
 @atomic_action
 def miss_booking(*, booking: Booking) -> Booking:
     """What the system does when nobody checked in in time; unchanged where that is not so any more."""
+    lock_to_record(booking, "never")
     booking = lock_booking(booking)
     if booking.status != Status.CONFIRMED or not booking.instrument.check_in:
         return booking
@@ -64,9 +68,10 @@ def _mark(booking: Booking, *, by: User | None, reason: str = "") -> Booking:
         before = booking.status
         move(booking, Status.NO_SHOW, at=timezone.now(), reason=reason)
         release_charges(source=SOURCE, source_uid=booking.uid, lines=lines, by_id=by.pk if by else None)
-    told = customers(booking) | managers(booking.instrument)
-    tell(booking, "booking_no_show", to=told - ({by.pk} if by else set()), fee=str(fee.total))
-    note(booking, "booking.no_show", by=by, before=before, reason=reason, fee=str(fee.total))
+    seen = record_violations(booking, [("never", None)], by=by)
+    to = customers(booking) | managers(booking.instrument)
+    tell(booking, "booking_no_show", to=to - ({by.pk} if by else set()), fee=str(fee.total))
+    note(booking, "booking.no_show", by=by, before=before, reason=reason, fee=str(fee.total), **told(seen))
     return booking
 
 

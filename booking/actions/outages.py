@@ -16,10 +16,12 @@ from backend.core.errors import NotFound, Refusal, Refused, Stale, invalid, refu
 from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.actions.displacing import displace_locked, tell_of_free_time
+from booking.actions.offering import withdraw_offers
+from booking.actions.replacing import blame
 from booking.actions.transitions import managers, now_in_minutes
 from booking.models import Booking
-from booking.queries.outages import hit_bookings
-from instruments.actions.occupancy import lock_instruments, occupy_every_unit, vacate
+from booking.queries.outages import hit_bookings, shown_end
+from instruments.actions.occupancy import lock_instruments, occupy_around, occupy_every_unit, vacate
 from instruments.models import Instrument, Outage
 
 LONGEST = timedelta(days=366)
@@ -31,26 +33,41 @@ def create_outage(
     *,
     instrument: Instrument,
     start: datetime,
-    end: datetime,
+    end: datetime | None = None,
     reason: str,
     by: User,
     displace: bool = False,
     expected: Collection[int] | None = None,
+    open_ended: bool = False,
+    displaces: bool = False,
 ) -> Outage:
     """Take every unit for ``[start, end)``.
+
+    ``open_ended``: nobody knows the end yet. It then need not be given, and moves on by a day each day until
+    somebody says that the instrument works again; ``displaces`` says what happens to whom that hits.
 
     Refused with the list of bookings that it hits, unless ``displace``: then they are displaced, free of
     charge, and their people are told. ``expected`` are the bookings that the caller was shown: `Refused` with
     the present list where these are others by now.
     """
+    end = _end(instrument, start, end, open_ended)
     reason = _checked(start, end, reason)
     instrument = lock_instruments([instrument.pk])[instrument.pk]
     _refuse_second(instrument, start, end)
-    hit = _make_room(instrument, start, end, by=by, reason=reason, displace=displace, expected=expected)
-    outage = Outage.objects.create(instrument=instrument, start=start, end=end, reason=reason, created_by=by)
+    hit = make_room(instrument, start, end, by=by, reason=reason, displace=displace, expected=expected)
+    outage = Outage.objects.create(
+        instrument=instrument,
+        start=start,
+        end=end,
+        reason=reason,
+        created_by=by,
+        open_ended=open_ended,
+        displaces=open_ended and displaces,
+    )
+    blame(outage, hit)
     occupy_every_unit(outage=outage)
-    _tell_lab(outage, "outage_created", by)
-    _note(outage, "outage.create", by, displaced=hit)
+    tell_lab(outage, "outage_created", by)
+    note(outage, "outage.create", by, displaced=hit)
     return outage
 
 
@@ -65,60 +82,75 @@ def change_outage(
     displace: bool = False,
     expected: Collection[int] | None = None,
     sequence: int | None = None,
+    open_ended: bool | None = None,
+    displaces: bool | None = None,
 ) -> Outage:
     """Another time or reason, for what is left out. The start can only move while it lies ahead.
 
     What it newly hits is treated as by `create_outage`; whom it displaced is told of time that becomes free.
     ``sequence`` is what the caller saw: `Stale` when it changed since.
     """
-    outage = _lock(outage, sequence)
-    was = (outage.start, outage.end, outage.reason)
+    outage = lock_outage(outage, sequence)
+    was = (outage.start, outage.end, outage.reason, outage.open_ended, outage.displaces)
     begins, ends = start or outage.start, end or outage.end
     why = _checked(begins, ends, outage.reason if reason is None else reason)
-    if (begins, ends, why) == was:
+    outage.open_ended = outage.open_ended if open_ended is None else open_ended
+    outage.displaces = outage.open_ended and (outage.displaces if displaces is None else displaces)
+    if (begins, ends, why, outage.open_ended, outage.displaces) == was:
         return outage
     if begins != outage.start and min(begins, outage.start) <= timezone.now():
         raise refuse("begun", _("It has begun: only its end can still move."))
     _refuse_second(outage.instrument, begins, ends, besides=outage)
     vacate(occupancy_ids=outage.occupancies.values_list("pk", flat=True))
-    hit = _make_room(outage.instrument, begins, ends, by=by, reason=why, displace=displace, expected=expected)
+    hit = make_room(outage.instrument, begins, ends, by=by, reason=why, displace=displace, expected=expected)
     outage.start, outage.end, outage.reason = begins, ends, why
-    _save(outage)
+    save(outage)
+    blame(outage, hit)
     occupy_every_unit(outage=outage)
     tell_of_free_time(instrument=outage.instrument, start=was[0], end=was[1], still=(begins, ends))
-    _tell_lab(outage, "outage_changed", by)
-    _note(outage, "outage.change", by, was=was, displaced=hit)
+    tell_lab(outage, "outage_changed", by)
+    note(outage, "outage.change", by, was=was, displaced=hit)
     return outage
 
 
 @atomic_action
 def end_outage(*, outage: Outage, by: User, sequence: int | None = None) -> Outage:
     """In service again from this minute on. `Refused` for one that has not begun: that one is deleted."""
-    outage = _lock(outage, sequence)
+    outage = lock_outage(outage, sequence)
     if outage.start > timezone.now():
         raise refuse("not_begun", _("It has not begun. Delete it, and its time is free again."), until=outage.start)
     was = (outage.start, outage.end, outage.reason)
     vacate(occupancy_ids=outage.occupancies.values_list("pk", flat=True))
-    outage.end = max(now_in_minutes(), outage.start + timedelta(minutes=1))
-    _save(outage)
-    occupy_every_unit(outage=outage)
+    # An open one whose end was held up by a booking ended there.
+    outage.end = min(outage.end, max(now_in_minutes(), outage.start + timedelta(minutes=1)))
+    outage.open_ended = False
+    save(outage)
+    occupy_around(outage=outage, start=outage.start, end=outage.end)
     tell_of_free_time(instrument=outage.instrument, start=was[0], end=was[1], still=(outage.start, outage.end))
-    _tell_lab(outage, "outage_ended", by)
-    _note(outage, "outage.end", by, was=was)
+    tell_lab(outage, "outage_ended", by)
+    note(outage, "outage.end", by, was=was)
     return outage
 
 
 @atomic_action
 def delete_outage(*, outage: Outage, by: User, sequence: int | None = None) -> None:
     """It does not take place. `Refused` once it has begun: what was out of service stays on record."""
-    outage = _lock(outage, sequence)
+    outage = lock_outage(outage, sequence)
     if outage.start <= timezone.now():
         raise refuse("begun", _("It has begun. End it instead: the time until now stays on record."))
     tell_of_free_time(instrument=outage.instrument, start=outage.start, end=outage.end, still=None)
-    _tell_lab(outage, "outage_ended", by)
-    _note(outage, "outage.delete", by, was=(outage.start, outage.end, outage.reason))
+    tell_lab(outage, "outage_ended", by)
+    note(outage, "outage.delete", by, was=(outage.start, outage.end, outage.reason))
     vacate(occupancy_ids=outage.occupancies.values_list("pk", flat=True))
     Outage.objects.filter(pk=outage.pk).delete()
+
+
+def _end(instrument: Instrument, start: datetime, end: datetime | None, open_ended: bool) -> datetime:
+    if end is not None:
+        return end
+    if not open_ended:
+        raise invalid("end", _("Please give the end, or say that it is not known yet."), "end_needed")
+    return shown_end(instrument, max(start, timezone.now()))
 
 
 def _checked(start: datetime, end: datetime, reason: str) -> str:
@@ -139,7 +171,7 @@ def _checked(start: datetime, end: datetime, reason: str) -> str:
     return reason
 
 
-def _lock(outage: Outage, sequence: int | None) -> Outage:
+def lock_outage(outage: Outage, sequence: int | None = None) -> Outage:
     """Lock the instrument, then read the outage anew. One that is over does not change any more."""
     instrument = lock_instruments([outage.instrument_id])[outage.instrument_id]
     fresh = Outage.objects.select_for_update(no_key=True).filter(pk=outage.pk).first()
@@ -148,18 +180,18 @@ def _lock(outage: Outage, sequence: int | None) -> Outage:
     fresh.instrument = instrument
     if sequence is not None and fresh.sequence != sequence:
         raise Stale
-    if fresh.end <= timezone.now():
+    if fresh.end <= timezone.now() and not fresh.open_ended:
         raise refuse("over", _("This outage is over and does not change any more."))
     return fresh
 
 
-def _save(outage: Outage) -> None:
+def save(outage: Outage) -> None:
     outage.sequence += 1
     outage.changed_at = timezone.now()
-    outage.save(update_fields=["start", "end", "reason", "sequence", "changed_at"])
+    outage.save(update_fields=["start", "end", "reason", "open_ended", "displaces", "sequence", "changed_at"])
 
 
-def _make_room(
+def make_room(
     instrument: Instrument,
     start: datetime,
     end: datetime,
@@ -178,6 +210,7 @@ def _make_room(
         raise Refused(changed, *(_hits(booking) for booking in hit))
     for booking in hit:
         displace_locked(booking, by=by, reason=reason)
+    withdraw_offers(instrument=instrument, start=start, end=end, reason=reason)
     return [booking.pk for booking in hit]
 
 
@@ -209,41 +242,48 @@ def _hits(booking: Booking) -> Refusal:
     )
 
 
-def _tell_lab(outage: Outage, kind: str, by: User) -> None:
-    """The other managers of the instrument hear of it."""
+def tell_lab(outage: Outage, kind: str, by: User | None, *, key: str = "", **more: Any) -> None:
+    """The other managers of the instrument hear of it; all of them of what nobody did."""
     instrument = outage.instrument
     post(
-        key=f"{kind}:{outage.uid}:{outage.sequence}",
+        key=f"{kind}:{outage.uid}:{key or outage.sequence}",
         kind=kind,
-        recipients=managers(instrument) - {by.pk},
+        recipients=managers(instrument) - ({by.pk} if by else set()),
         context={
             "instrument": instrument.name,
             "instrument_en": instrument.name_en or instrument.name,
             "when": clock_words(outage.start, outage.end, instrument.zone),
             "zone": instrument.timezone,
             "reason": outage.reason,
-            "person": by.name,
+            "person": by.name if by else "",
+            **more,
         },
         path=f"/manage/instruments/{instrument.pk}/outages/",
     )
 
 
-def _note(
+def note(
     outage: Outage,
     action: str,
-    by: User,
+    by: User | None,
     *,
     was: Sequence[Any] = (),
     displaced: Sequence[int] = (),
 ) -> None:
-    names = ("start", "end", "reason")
+    names = ("start", "end", "reason", "open_ended", "displaces")
     record(
         organisation_id=outage.instrument.institution_id,
-        actor_id=by.pk,
+        actor_id=by.pk if by else None,
         action=action,
         object_type="instrument",
         object_id=outage.instrument_id,
         before=dict(zip(names, was, strict=False)),
-        after={"outage": outage.pk, "start": outage.start, "end": outage.end, "displaced": list(displaced)},
+        after={
+            "outage": outage.pk,
+            "start": outage.start,
+            "end": outage.end,
+            "open_ended": outage.open_ended,
+            "displaced": list(displaced),
+        },
         reason=outage.reason,
     )

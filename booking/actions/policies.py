@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
-from backend.core.errors import invalid
+from backend.core.errors import Stale, invalid
 from booking.models import Layer, Policy
 from booking.queries.holders import Holder, of_instrument
 from booking.rules.layers import parse_policy
@@ -42,10 +42,13 @@ def save_policy(
 
 
 @atomic_action
-def save_rules(*, holder: Holder, document: Mapping[str, Any], by: User, valid_from: date | None = None) -> Policy:
+def save_rules(
+    *, holder: Holder, document: Mapping[str, Any], by: User, valid_from: date | None = None, base: int | None = None
+) -> Policy:
     """A new version of a layer's own rules, in force from a date (today by default, in the holder's time zone).
 
-    `Invalid` names every problem of the document.
+    `Invalid` names every problem of the document; `Stale` where ``base``, the last version that the writer knew,
+    is not the last one any more.
     """
     parse_policy(document)
     text = json.dumps(document, ensure_ascii=False)
@@ -56,13 +59,16 @@ def save_rules(*, holder: Holder, document: Mapping[str, Any], by: User, valid_f
         raise invalid("policy", _("The text contains characters that cannot be stored or shown."), "control_characters")
     _lock(holder)
     mine = holder.policies()
+    last = mine.aggregate(last=Max("version"))["last"] or 0
+    if base is not None and base != last:
+        raise Stale
     if valid_from and valid_from < holder.today and mine.exists():
         raise invalid("valid_from", _("A new version begins today or later."), "in_the_past")
     if valid_from and valid_from > LAST_DAY:
         raise invalid("valid_from", _("This date is too far away."), "too_far")
     policy = Policy.objects.create(
         **holder.keys,
-        version=(mine.aggregate(last=Max("version"))["last"] or 0) + 1,
+        version=last + 1,
         valid_from=valid_from or holder.today,
         document=dict(document),
         created_by=by,

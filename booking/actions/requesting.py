@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,19 +13,24 @@ from django.utils import timezone
 
 from backend.accounts.models import Group, Organisation, Project, User
 from backend.accounts.queries import access_of
+from backend.audit.actions import Act, record_all
 from backend.core.db import atomic_action
 from backend.core.errors import Refused
+from backend.core.memo import remembering_at_least
 from backend.core.money import round_half_up
 from booking.actions.locks import lock_parties
-from booking.actions.transitions import customers, deciders, note, tell
+from booking.actions.transitions import act_of, customers, deciders, tell, tell_all
 from booking.models import Approval, Booking, Decision, Status
-from booking.queries.assess import assess
+from booking.queries.assess import judge
 from booking.queries.behalf import agreed_by_asking
+from booking.queries.facts import InForce
 from booking.queries.quoting import quote_for_customer
+from booking.queries.reads import read_for
+from booking.queries.teaching import advised
 from booking.queries.wishes import Assessment, Quote, Wish, check_shape
 from instruments.actions.occupancy import lock_instruments, occupy
 from instruments.models import Instrument, Occupancy, OccupancyKind
-from invoices.actions.charges import reserve_charges
+from invoices.actions.charges import open_charge, reserve_charges
 from invoices.rules import Line
 
 SOURCE = "booking"
@@ -55,21 +60,23 @@ def request_booking(
     """
     check_shape(start, end)
     now = timezone.now()
-    lock_parties(user=user, group=group, project=project, organisation=organisation, instrument=instrument, now=now)
-    instrument = lock_instruments([instrument.pk])[instrument.pk]
-    wish = Wish(
-        instrument=instrument,
-        start=start,
-        end=end,
-        mode=mode,
-        organisation=organisation,
-        user=user,
-        samples=samples,
-        parameters=parameters or {},
-        project=project,
-        group=group,
-    )
-    return place_booking(wish, by=by, purpose=purpose, notes=notes, now=now)
+    with remembering_at_least():
+        rules = lock_parties(
+            user=user, group=group, project=project, organisation=organisation, instrument=instrument, now=now
+        )
+        wish = Wish(
+            instrument=lock_instruments([instrument.pk])[instrument.pk],
+            start=start,
+            end=end,
+            mode=mode,
+            organisation=organisation,
+            user=user,
+            samples=samples,
+            parameters=parameters or {},
+            project=project,
+            group=group,
+        )
+        return place_booking(wish, by=by, purpose=purpose, notes=notes, now=now, rules=rules)
 
 
 def place_booking(
@@ -80,25 +87,27 @@ def place_booking(
     notes: str = "",
     now: datetime,
     replacing: Occupancy | None = None,
+    rules: Mapping[int, InForce] | None = None,
     **links: Any,
 ) -> Booking:
     """Book a wish whose parties and instrument the caller has locked, in the caller's transaction.
 
-    ``replacing`` is time that is held for this wish already (an offer's); ``links`` are further fields of the
-    booking, such as its series. `Refused` with every reason.
+    ``replacing`` is time that is held for this wish already (an offer's); ``rules`` are those that `lock_parties`
+    went by, else they are read; ``links`` are further fields of the booking, such as its series. `Refused` with every
+    reason.
     """
-    answer = assess(wish, now=now, held=replacing)
+    answer = judge(wish, read_for([wish], now=now, rules=rules), held=replacing)
     refusals = answer.refusals if settings.BOOKING_GUARDS else [r for r in answer.refusals if r.code != "taken"]
     if refusals:
-        raise Refused(*refusals)
+        raise Refused(*advised(refusals, wish.instrument, wish.user, now))
     quote = quote_for_customer(wish, answer, now=now)
     asks_others = by.pk != wish.user.pk and bool(answer.approval.roles)
     agreed = agreed_by_asking(access_of(by), wish, answer.approval.roles) if asks_others else []
     booking = _write(
         wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now, replacing=replacing, **links
     )
-    reserve(booking, quote, by=by)
-    _announce(booking, agreed, by=by)
+    reserved = open_charge(**_charged(booking, quote, by=by))
+    _announce(booking, agreed, reserved, by=by)
     return booking
 
 
@@ -120,6 +129,7 @@ def _write(
         end=wish.end,
         kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
         replacing=replacing,
+        unit=answer.unit,
     )
     booking = Booking.objects.create(
         status=Status.REQUESTED if held else Status.CONFIRMED,
@@ -140,6 +150,7 @@ def _write(
         price_list=quote.price_list,
         quote=quote_out(quote),
         policy=answer.policy,
+        facts=answer.facts,
         approval_roles=list(answer.approval.roles),
         silence=answer.approval.silence,
         requested_at=now,
@@ -190,21 +201,25 @@ def _plain(value: Fraction | Decimal | int | None) -> str | None:
 
 
 def reserve(booking: Booking, quote: Quote, *, by: User) -> None:
-    """Post the quoted lines to the ledger as reserved."""
-    reserve_charges(
-        source=SOURCE,
-        source_uid=booking.uid,
-        institution_id=booking.instrument.institution_id,
-        customer_id=booking.organisation_id,
-        project_id=booking.project_id,
-        user_id=booking.user_id,
-        subject=booking.instrument.name,
-        service_date=booking.start.astimezone(booking.instrument.zone).date(),
-        price_list=quote.title,
-        currency=quote.currency,
-        lines=[ledger_line(line) for line in quote.lines],
-        by_id=by.pk,
-    )
+    """Post the quoted lines to the ledger as reserved, in place of those that stand."""
+    reserve_charges(**_charged(booking, quote, by=by))
+
+
+def _charged(booking: Booking, quote: Quote, *, by: User) -> dict[str, Any]:
+    return {
+        "source": SOURCE,
+        "source_uid": booking.uid,
+        "institution_id": booking.instrument.institution_id,
+        "customer_id": booking.organisation_id,
+        "project_id": booking.project_id,
+        "user_id": booking.user_id,
+        "subject": booking.instrument.name,
+        "service_date": booking.start.astimezone(booking.instrument.zone).date(),
+        "price_list": quote.title,
+        "currency": quote.currency,
+        "lines": [ledger_line(line) for line in quote.lines],
+        "by_id": by.pk,
+    }
 
 
 def ledger_line(line: Any) -> Line:
@@ -220,12 +235,16 @@ def ledger_line(line: Any) -> Line:
     )
 
 
-def _announce(booking: Booking, agreed: Collection[str], *, by: User) -> None:
+def _announce(booking: Booking, agreed: Collection[str], reserved: Act, *, by: User) -> None:
     if booking.status == Status.REQUESTED:
-        tell(booking, "booking_requested", to=deciders(booking))
-        tell(booking, "booking_received", to=customers(booking))
+        asked = deciders(booking, agreed)
+        tell_all(booking, {"booking_requested": asked, "booking_received": customers(booking)})
     else:
         tell(booking, "booking_confirmed", to=customers(booking))
     more: dict[str, Any] = {"agreed": list(agreed)} if agreed else {}
     more |= {"user": booking.user_id} if booking.user_id != by.pk else {}
-    note(booking, "booking.request", by=by, start=booking.start, end=booking.end, total=booking.quote["total"], **more)
+    after = {"start": booking.start, "end": booking.end, "total": booking.quote["total"], **more}
+    record_all(
+        organisation_id=booking.instrument.institution_id,
+        acts=[reserved, act_of(booking, "booking.request", by=by, after=after)],
+    )

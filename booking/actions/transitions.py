@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Membership, Role, User
 from backend.accounts.queries import people_with
-from backend.audit.actions import record
+from backend.audit.actions import Act, record_all
 from backend.core.errors import NotFound, Stale, refuse
 from backend.core.periods import clock_words
-from backend.outbox.actions import post
+from backend.outbox.actions import Post, post_all
+from booking.actions.freeing import mark_freed
 from booking.models import OCCUPYING, Booking
 from booking.queries.scope import OWN_DESKS
 from instruments.actions.occupancy import lock_instruments, vacate
 from instruments.models import Instrument
+
+_untold: ContextVar[bool] = ContextVar("untold", default=False)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """Bookings change within without a message for each: the caller tells of all of them at once."""
+    token = _untold.set(True)
+    try:
+        yield
+    finally:
+        _untold.reset(token)
 
 
 def lock_booking(booking: Booking, *, version: int | None = None) -> Booking:
@@ -65,6 +81,8 @@ def move(booking: Booking, to: str, *, at: datetime, **changes: Any) -> Booking:
         raise Stale
     if freed:
         vacate(occupancy_ids=[freed])
+    if freed or changes.keys() & {"start", "end"}:
+        mark_freed(booking.instrument, booking.start, booking.end)
     booking.status, booking.changed_at = to, at
     booking.version += 1
     booking.sequence += 1
@@ -75,8 +93,14 @@ def move(booking: Booking, to: str, *, at: datetime, **changes: Any) -> Booking:
 
 def note(booking: Booking, action: str, *, by: User | None, before: str = "", reason: str = "", **after: Any) -> None:
     """The audit row, in the chain of the institution that hosts the instrument."""
-    record(
-        organisation_id=booking.instrument.institution_id,
+    act = act_of(booking, action, by=by, before=before, reason=reason, after=after)
+    record_all(organisation_id=booking.instrument.institution_id, acts=[act])
+
+
+def act_of(
+    booking: Booking, action: str, *, by: User | None, before: str = "", reason: str = "", after: Mapping[str, Any]
+) -> Act:
+    return Act(
         actor_id=by.pk if by else None,
         action=action,
         object_type="booking",
@@ -89,6 +113,13 @@ def note(booking: Booking, action: str, *, by: User | None, before: str = "", re
 
 def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **more: Any) -> None:
     """A message about the booking; one per event, because the version is part of its key unless it has its own."""
+    tell_all(booking, {kind: set(to)}, key=key, **more)
+
+
+def tell_all(booking: Booking, kinds: Mapping[str, set[int]], *, key: str = "", **more: Any) -> None:
+    """The same for several kinds at once, each to its own people."""
+    if _untold.get():
+        return
     zone = booking.instrument.zone
     context = {
         "instrument": booking.instrument.name,
@@ -104,12 +135,17 @@ def tell(booking: Booking, kind: str, *, to: Iterable[int], key: str = "", **mor
         "hold": booking.hold_expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if booking.hold_expires_at else "",
         **more,
     }
-    post(
-        key=key or f"{kind}:{booking.uid}:{booking.version}",
-        kind=kind,
-        recipients=who_belongs(set(to), booking),
-        context=context,
-        path=f"/bookings/{booking.pk}/",
+    everybody = {user for to in kinds.values() for user in to}
+    belong = who_belongs(everybody, booking)
+    post_all(
+        Post(
+            key=key or f"{kind}:{booking.uid}:{booking.version}",
+            kind=kind,
+            recipients=(belong if booking.user_id in to else belong & to) - (everybody - to),
+            context=context,
+            path=f"/bookings/{booking.pk}/",
+        )
+        for kind, to in kinds.items()
     )
 
 
@@ -134,15 +170,17 @@ def customers(booking: Booking) -> set[int]:
 def managers(instrument: Instrument) -> set[int]:
     """Who hears of it at the lab: those whom the instrument names, else all managers of the institution."""
     at_work = Membership.objects.current().filter(organisation=instrument.institution_id, role=Role.MANAGER)
-    named = set(at_work.filter(user__managed_instruments=instrument.pk).values_list("user_id", flat=True))
-    everywhere = set(at_work.filter(all_instruments=True).values_list("user_id", flat=True)) if not named else set()
+    theirs = Instrument.managers.through.objects.filter(instrument=instrument.pk, user=OuterRef("user"))
+    rows = list(at_work.annotate(named=Exists(theirs)).values_list("user_id", "all_instruments", "named"))
+    named = {user for user, _all, is_named in rows if is_named}
+    everywhere = {user for user, manages_all, _named in rows if manages_all}
     # Where nobody is a manager, the administrators run the instruments.
     return named or everywhere or set(people_with(instrument.institution_id, [Role.ADMIN]))
 
 
-def deciders(booking: Booking) -> set[int]:
-    """Who must still say yes or no: for each role that has not agreed those who hold it, never the customers."""
-    given = set(booking.approvals.values_list("role", flat=True))
+def deciders(booking: Booking, agreed: Collection[str] | None = None) -> set[int]:
+    """Who must still say yes or no: for each role that has not ``agreed`` those who hold it, never the customers."""
+    given = set(booking.approvals.values_list("role", flat=True) if agreed is None else agreed)
     waiting = set(booking.approval_roles) - given
     told: set[int] = set()
     for role in waiting & set(OWN_DESKS):

@@ -12,6 +12,7 @@ from backend.accounts.models import Membership, Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import NotFound, invalid, refuse
+from booking.actions.locks import lock_to_record
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import (
     customers,
@@ -23,6 +24,7 @@ from booking.actions.transitions import (
     require_status,
     tell,
 )
+from booking.actions.violating import Happened, record_violations, strike_out, told
 from booking.models import Booking, Status, Usage, UsageState
 from booking.queries.no_show import can_be_corrected
 from booking.queries.usage import final_price
@@ -45,6 +47,7 @@ def reference(booking: Booking) -> str:
 @atomic_action
 def start_booking(*, booking: Booking, by: User, version: int | None = None) -> Booking:
     """Check in: the use begins now. Possible from a quarter of an hour before the start until the end."""
+    lock_to_record(booking, "checkin")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
     now = now_in_minutes()
@@ -62,7 +65,8 @@ def start_booking(*, booking: Booking, by: User, version: int | None = None) -> 
     before = booking.status
     Usage.objects.create(**_usage_fields(booking, by), state=UsageState.RECORDED, start=now)
     move(booking, Status.IN_USE, at=timezone.now())
-    note(booking, "booking.start", by=by, before=before, used_from=now)
+    seen = record_violations(booking, [("checkin", now)], by=by)
+    note(booking, "booking.start", by=by, before=before, used_from=now, **told(seen))
     return booking
 
 
@@ -88,6 +92,7 @@ def finish_booking(
     nobody checked in, and defaults to the booked start. The use must lie within a day of the booked time,
     and must have a price: what cannot be charged is refused here, where it can still be mended.
     """
+    lock_to_record(booking, "checkin", "checkout", "never")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED, Status.IN_USE, *([Status.NO_SHOW] if by_lab else [])])
     _check_correctable(booking)
@@ -95,9 +100,8 @@ def finish_booking(
         _check_reference(source_ref)
     if timezone.now() < booking.start - EARLY:
         raise refuse("not_begun", _("The booked time has not begun; nothing can be logged yet."), until=booking.start)
-    usage = booking.usages.filter(corrects=None).first()
-    if usage is None:
-        usage = Usage(**_usage_fields(booking, by), start=start or booking.start)
+    running = booking.usages.filter(corrects=None).first()
+    usage = running or Usage(**_usage_fields(booking, by), start=start or booking.start)
     usage.end = end or min(now_in_minutes(), booking.end)
     check_times(usage.start, usage.end)
     check_near(booking, usage.start, usage.end)
@@ -107,15 +111,22 @@ def finish_booking(
     usage.source_ref = source_ref or usage.source_ref
     final_price(usage)
     usage.save()
-    before = booking.status
-    came = before == Status.NO_SHOW
+    before, came = booking.status, booking.status == Status.NO_SHOW
     move(booking, Status.COMPLETED, at=timezone.now(), **({"reason": ""} if came else {}))
     if came:
         reopen_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+        strike_out(booking, "never", by=by)
+    seen = record_violations(booking, _happened(usage, checked_in=before == Status.IN_USE), by=by)
     tell(booking, "usage_submitted", to=managers(booking.instrument) - {by.pk})
     tell(booking, "booking_completed", to=customers(booking) - {by.pk}, came=came, **_used(usage))
-    note(booking, "booking.finish", by=by, before=before, used_from=usage.start, used_to=usage.end)
+    note(booking, "booking.finish", by=by, before=before, used_from=usage.start, used_to=usage.end, **told(seen))
     return usage
+
+
+def _happened(usage: Usage, *, checked_in: bool) -> list[Happened]:
+    """What the log says of coming and leaving; who checked in was observed then."""
+    came: list[Happened] = [] if checked_in else [("checkin", usage.start)]
+    return [*came, ("checkout", usage.end)]
 
 
 def _check_correctable(booking: Booking) -> None:

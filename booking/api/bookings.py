@@ -15,12 +15,14 @@ from backend.accounts.models import Organisation, Project
 from backend.accounts.queries import Access
 from backend.core.api import page_of
 from backend.core.errors import invalid
-from booking.actions import changing, deciding, no_shows, requesting, using
+from booking.actions import changing, deciding, lengths, no_shows, requesting, transferring, using
 from booking.api.shapes import booking_out, check_out, usage_out
+from booking.desk_schemas import NewEnd, NewUser
 from booking.queries import lists, scope
-from booking.queries.alternatives import alternatives, with_working_fixes
+from booking.queries.alternatives import explained
 from booking.queries.assess import assess
 from booking.queries.behalf import Party, as_asked, party_by_email, party_of
+from booking.queries.colleagues import colleague_to_take_over
 from booking.queries.wishes import Wish, check_shape
 from booking.schemas import (
     BookingFilter,
@@ -41,7 +43,7 @@ from instruments.queries.rights import get_visible_instrument
 router = Router(auth=signed_in, tags=["bookings"])
 
 
-def _wish(request: HttpRequest, slot: Slot) -> Wish:
+def asked_wish(request: HttpRequest, slot: Slot) -> Wish:
     """The caller's wish, every id looked up within what the caller may name."""
     mine = access(request)
     check_shape(slot.start, slot.end)
@@ -101,12 +103,13 @@ def _party(mine: Access, instrument: Instrument, slot: Slot) -> Party | None:
 
 @router.post("/bookings/check", response=CheckOut, summary="What would happen, and why; writes nothing")
 def check(request: HttpRequest, slot: Slot) -> dict[str, Any]:
-    wish = _wish(request, slot)
+    wish = asked_wish(request, slot)
     now = timezone.now()
     answer = as_asked(access(request), wish, assess(wish, now=now))
-    if not answer.bookable:
-        answer = with_working_fixes(answer, wish, now=now)
-    return check_out(answer, [] if answer.bookable else alternatives(wish, now=now))
+    if answer.bookable:
+        return check_out(answer, [])
+    answer, found = explained(answer, wish, now=now)
+    return check_out(answer, [each.as_json() for each in found])
 
 
 @router.post("/bookings", response={201: BookingOut}, summary="Book")
@@ -118,7 +121,7 @@ def create(
     user = person(request)
 
     def act() -> tuple[int, dict[str, Any]]:
-        wish = _wish(request, slot)
+        wish = asked_wish(request, slot)
         booking = requesting.request_booking(
             by=user,
             user=wish.user,
@@ -215,6 +218,52 @@ def reschedule(request: HttpRequest, pk: int, body: NewTime) -> dict[str, Any]:
             reason=body.reason,
             version=body.version,
             by_lab=scope.acts_for_lab(mine, found),
+        )
+    )
+
+
+@router.post("/bookings/{int:pk}/extend", response=BookingOut, summary="Let it last longer, also while in use")
+def extend(request: HttpRequest, pk: int, body: NewEnd) -> dict[str, Any]:
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
+    return booking_out(
+        lengths.extend_booking(
+            booking=found,
+            by=person(request),
+            end=body.end,
+            reason=body.reason,
+            version=body.version,
+            by_lab=scope.acts_for_lab(mine, found),
+        )
+    )
+
+
+@router.post("/bookings/{int:pk}/shorten", response=BookingOut, summary="Let it end earlier; the rest is free")
+def shorten(request: HttpRequest, pk: int, body: NewEnd) -> dict[str, Any]:
+    mine = access(request)
+    found = scope.get_booking(mine, pk)
+    return booking_out(
+        lengths.shorten_booking(
+            booking=found,
+            by=person(request),
+            end=body.end,
+            reason=body.reason,
+            version=body.version,
+            by_lab=scope.acts_for_lab(mine, found),
+        )
+    )
+
+
+@router.post("/bookings/{int:pk}/transfer", response=BookingOut, summary="Hand it to a colleague")
+def transfer(request: HttpRequest, pk: int, body: NewUser) -> dict[str, Any]:
+    found = scope.get_own_booking(access(request), pk)
+    return booking_out(
+        transferring.transfer_booking(
+            booking=found,
+            by=person(request),
+            user=colleague_to_take_over(found, pk=body.user, email=body.user_email),
+            reason=body.reason,
+            version=body.version,
         )
     )
 

@@ -12,10 +12,11 @@ from pydantic import Field
 from backend.accounts.auth import access, person, signed_in
 from backend.core.api import PLAIN, In, Page, page_of
 from booking.actions.conversation import MOST_TEXT, add_note
-from booking.api.shapes import local, named
+from booking.api.shapes import named
 from booking.documents import attachment_response
-from booking.models import Booking, Note, Side
+from booking.models import Booking, Note, SampleOrder, Side
 from booking.queries.conversation import conversation, get_attachment, side_of
+from booking.queries.sample_orders import get_order, get_order_attachment
 from booking.queries.scope import get_booking
 
 router = Router(auth=signed_in, tags=["bookings"])
@@ -61,13 +62,14 @@ class TextOfFiles(In):
     text: Annotated[str, Field(max_length=MOST_TEXT), PLAIN] = ""
 
 
-def _out(note: Note, booking: Booking) -> dict[str, Any]:
+def _out(note: Note, about: Booking | SampleOrder) -> dict[str, Any]:
+    place = "sample-orders" if isinstance(about, SampleOrder) else "bookings"
     return {
         "id": note.pk,
         "side": note.side,
         "author": named(note.author),
         "text": note.text,
-        "at": local(note.at, booking),
+        "at": note.at.astimezone(about.instrument.zone).isoformat(),
         "files": [
             {
                 "id": one.pk,
@@ -75,7 +77,7 @@ def _out(note: Note, booking: Booking) -> dict[str, Any]:
                 "media_type": one.media_type,
                 "size": one.size,
                 "sha256": one.sha256,
-                "url": f"/api/v1/bookings/{booking.pk}/files/{one.pk}",
+                "url": f"/api/v1/{place}/{about.pk}/files/{one.pk}",
             }
             for one in note.attachments.all()
         ],
@@ -127,3 +129,41 @@ def send_files(
 )
 def read_file(request: HttpRequest, pk: int, file_id: int) -> HttpResponseBase:
     return attachment_response(get_attachment(access(request), pk, file_id))
+
+
+@router.get("/sample-orders/{int:pk}/messages", response=NotePage, summary="Messages about it, oldest first")
+def order_messages(request: HttpRequest, pk: int, page: Query[Page]) -> dict[str, Any]:
+    found = get_order(access(request), pk)
+    return page_of(conversation(found), page, lambda note: _out(note, found))
+
+
+@router.post("/sample-orders/{int:pk}/messages", response={201: NoteOut}, summary="Write to the other side")
+def write_about_order(request: HttpRequest, pk: int, body: NewNote) -> Status[dict[str, Any]]:
+    mine = access(request)
+    found = get_order(mine, pk)
+    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=body.text)
+    return Status(201, _out(note, found))
+
+
+@router.post(
+    "/sample-orders/{int:pk}/files",
+    response={201: NoteOut},
+    summary="Send files to the other side",
+    openapi_extra={"responses": {413: _refused("More than can be sent at once")}},
+)
+def send_order_files(
+    request: HttpRequest, pk: int, files: File[list[UploadedFile]], form: Form[TextOfFiles]
+) -> Status[dict[str, Any]]:
+    mine = access(request)
+    found = get_order(mine, pk)
+    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=form.text, files=files)
+    return Status(201, _out(note, found))
+
+
+@router.get(
+    "/sample-orders/{int:pk}/files/{int:file_id}",
+    summary="A file of a message",
+    openapi_extra={"responses": {200: {"description": "The file", "content": {"*/*": {}}}}},
+)
+def read_order_file(request: HttpRequest, pk: int, file_id: int) -> HttpResponseBase:
+    return attachment_response(get_order_attachment(access(request), pk, file_id))

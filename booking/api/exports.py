@@ -15,20 +15,20 @@ from booking.schemas import ReportFilter
 
 router = Router(auth=signed_in, tags=["usage"])
 
-_TABLE: dict[str, Any] = {
+TABLE: dict[str, Any] = {
     "responses": {
         200: {"content": {"text/csv": {}, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {}}}
     }
 }
 
 
-@router.get("/exports/usage.{form}", summary="The usage log as a table", openapi_extra=_TABLE)
+@router.get("/exports/usage.{form}", summary="The usage log as a table", openapi_extra=TABLE)
 def export_usage(request: HttpRequest, form: Format, filters: Query[ReportFilter]) -> exports.Download:
     rows = reported_usage(access(request), _wanted(filters))
     return exports.export_usage(rows, form, _name("usage", filters))
 
 
-@router.get("/exports/service-records.{form}", summary="Verified uses as the national record", openapi_extra=_TABLE)
+@router.get("/exports/service-records.{form}", summary="Verified uses as the national record", openapi_extra=TABLE)
 def export_service_records(request: HttpRequest, form: Format, filters: Query[ReportFilter]) -> exports.Download:
     rows = reported_usage(access(request), _wanted(filters))
     return exports.export_service_records(rows, form, _name("service-records", filters))

@@ -34,6 +34,8 @@ def outage(request: HttpRequest, pk: int, body: Outage) -> Status[dict[str, Any]
         by=person(request),
         displace=body.displace,
         expected=body.hits,
+        open_ended=body.open_ended,
+        displaces=body.displaces,
     )
     return Status(201, outage_out(made))
 
@@ -56,6 +58,8 @@ def change_outage(request: HttpRequest, pk: int, outage: int, body: OutageChange
         displace=body.displace,
         expected=body.hits,
         sequence=body.sequence,
+        open_ended=body.open_ended,
+        displaces=body.displaces,
     )
     return outage_out(changed)
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Router
 
 from backend.accounts.auth import access, person, signed_in
 from booking.actions.policies import save_rules
-from booking.api.shapes import policy_out
+from booking.api.shapes import policy_out, tried_out
 from booking.models import Layer
+from booking.queries.behalf import party_by_email
 from booking.queries.holders import get_holder
 from booking.queries.policy import policy_in_force
-from booking.schemas import NewPolicy, PolicyOut
+from booking.queries.trying import try_rules, typical
+from booking.queries.wishes import Wish, check_shape
+from booking.rules.layers import parse_policy
+from booking.schemas import NewPolicy, PolicyOut, TriedOut, TryPolicy
+from instruments.queries.rights import get_managed_instrument
 
 router = Router(auth=signed_in, tags=["rules"])
 
@@ -35,6 +41,25 @@ def policy(request: HttpRequest, pk: int) -> dict[str, Any]:
 @router.put("/instruments/{int:pk}/policy", response=PolicyOut, summary="A new dated version of the rules")
 def put_policy(request: HttpRequest, pk: int, body: NewPolicy) -> dict[str, Any]:
     return _write(request, body, Layer.INSTRUMENT, pk)
+
+
+@router.post(
+    "/instruments/{int:pk}/policy/try", response=TriedOut, summary="What rules would say to a wish; never writes"
+)
+def try_policy(request: HttpRequest, pk: int, body: TryPolicy) -> dict[str, Any]:
+    """With ``policy`` in place of the instrument's own rules; without it those in force answer."""
+    mine = access(request)
+    found = get_managed_instrument(mine, pk)
+    check_shape(body.start, body.end)
+    user, organisation = typical(body.audience, found)
+    if body.email:
+        party = party_by_email(mine, found, body.email, body.organisation)
+        user, organisation = party.user, party.organisation
+    wish = Wish(found, body.start, body.end, body.mode, organisation, user, samples=body.samples)
+    if body.policy is not None:
+        parse_policy(body.policy)  # so that problems are named by their place in the document alone
+    tried = try_rules(wish, layer=Layer.INSTRUMENT, document=body.policy, now=timezone.now())
+    return tried_out(tried)
 
 
 @router.get("/instrument-groups/{int:pk}/policy", response=PolicyOut, summary="The group's rules in force")

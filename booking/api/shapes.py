@@ -8,6 +8,8 @@ from typing import Any
 from backend.core.http import refusal_out
 from booking.actions.requesting import quote_out
 from booking.models import Booking, Policy, Usage
+from booking.queries.assess import as_refusal
+from booking.queries.trying import Tried
 from booking.queries.wishes import Assessment
 from instruments.models import Outage
 
@@ -89,6 +91,8 @@ def outage_out(outage: Outage) -> dict[str, Any]:
         "instrument": outage.instrument_id,
         "start": outage.start.astimezone(zone).isoformat(),
         "end": outage.end.astimezone(zone).isoformat(),
+        "open_ended": outage.open_ended,
+        "displaces": outage.displaces,
         "reason": outage.reason,
     }
 
@@ -117,4 +121,28 @@ def policy_out(policy: Policy | None) -> dict[str, Any]:
         "version": policy.version,
         "valid_from": policy.valid_from.isoformat(),
         "policy": policy.document,
+    }
+
+
+def tried_out(tried: Tried) -> dict[str, Any]:
+    """``before`` is the answer of the rules in force, where others were tried."""
+    zone = tried.wish.instrument.zone
+    return {
+        **check_out(tried.answer, []),
+        "audience": tried.answer.audience,
+        "before": check_out(tried.before, []) if tried.before else None,
+        "touched": {
+            "count": len(tried.touched),
+            "looked_at": tried.looked_at,
+            "bookings": [
+                {
+                    "id": each.booking.pk,
+                    "start": each.booking.start.astimezone(zone).isoformat(),
+                    "end": each.booking.end.astimezone(zone).isoformat(),
+                    "organisation": named(each.booking.organisation),
+                    "reasons": [refusal_out(as_refusal(reason)) for reason in each.reasons],
+                }
+                for each in tried.named
+            ],
+        },
     }

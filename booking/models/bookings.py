@@ -62,6 +62,10 @@ class Booking(models.Model):
     made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     group = models.ForeignKey(Group, models.PROTECT, null=True, blank=True, related_name="bookings")
     project = models.ForeignKey(Project, models.PROTECT, null=True, blank=True, related_name="bookings")
+    series = models.ForeignKey("booking.Series", models.PROTECT, null=True, blank=True, related_name="bookings")
+    bundle = models.ForeignKey("booking.Bundle", models.PROTECT, null=True, blank=True, related_name="bookings")
+    # Time that the laboratory takes for samples; what they cost is charged with their order.
+    order = models.ForeignKey("booking.SampleOrder", models.PROTECT, null=True, blank=True, related_name="bookings")
     purpose = models.CharField(_("purpose"), max_length=200)
     notes = models.TextField(_("notes"), blank=True)
     samples = models.PositiveIntegerField(_("samples"), null=True, blank=True)
@@ -70,6 +74,8 @@ class Booking(models.Model):
     price_list = models.ForeignKey(PriceList, models.PROTECT, null=True, related_name="bookings")
     quote = models.JSONField(default=dict)
     policy = models.JSONField(default=list)
+    # What was known of the parties then, by dotted names (person.level): rules that count bookings test these.
+    facts = models.JSONField(default=dict, blank=True)
     # Roles that must approve, in the policy's words, and what silence until the hold's end means.
     approval_roles = models.JSONField(default=list)
     silence = models.CharField(max_length=10, blank=True)
@@ -98,6 +104,8 @@ class Booking(models.Model):
             models.Index(fields=["user", "start"], name="booking_by_user"),
             models.Index(fields=["status", "hold_expires_at"], name="booking_by_hold"),
             models.Index(fields=["status", "start"], name="booking_by_status"),
+            # SQLite counts nulls as one value and would not use the unique index.
+            models.Index(fields=["occupancy"], condition=Q(occupancy__isnull=False), name="booking_that_occupies"),
         ]
 
     def __str__(self) -> str:

@@ -1,87 +1,183 @@
-"""Other times at which the same wish would be possible."""
+"""Other times and other instruments for a wish that is refused, each assessed in full for the same person.
+
+The number of queries does not depend on how many candidates there are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backend.core.periods import Period
-from booking.queries.assess import assess, hours_of, special_days_of
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+
+from backend.core.memo import remembering_at_least
+from backend.core.periods import Period, to_utc
+from booking.queries.assess import judge
+from booking.queries.prices import asked_facts
+from booking.queries.reads import Reads, Timetable, read_for, read_timetable
 from booking.queries.wishes import Assessment, Wish
-from instruments.models import Occupancy
-from instruments.queries.calendar import days_around
-from instruments.rules import Taken, bookable_stretches, open_periods
+from instruments.models import Condition, Instrument, Occupancy, PriceList, Sharing
+from instruments.rules import bookable_stretches
 
 REACH = timedelta(days=14)
 STEP = timedelta(minutes=30)
-MOST = 3
+MOST = 5
+# Of the same instrument; the rest are elsewhere.
+MOST_HERE = 3
 TRIES = 6
+# Equivalent instruments that are looked at, and those that are asked in full.
+NEIGHBOURS = 16
+TRIES_ELSEWHERE = 8
 
 
-def alternatives(wish: Wish, *, now: datetime) -> list[dict[str, Any]]:
-    """The nearest times of the same length on the same instrument that every rule allows, at most three.
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What would be possible instead."""
 
-    At most six candidates are asked in full, so the number of queries is bounded.
+    wish: Wish
+    answer: Assessment
+
+    def as_json(self) -> dict[str, Any]:
+        """The contract's form; instants in the instrument's zone."""
+        instrument, zone = self.wish.instrument, self.wish.instrument.zone
+        return {
+            "instrument": instrument.pk,
+            "name": instrument.name,
+            "institution": instrument.institution.name,
+            "start": self.wish.start.astimezone(zone).isoformat(),
+            "end": self.wish.end.astimezone(zone).isoformat(),
+            "total": str(self.answer.quote.total),
+            "currency": self.answer.quote.currency,
+        }
+
+
+def alternatives(wish: Wish, *, now: datetime, elsewhere: bool = True) -> list[dict[str, Any]]:
+    """`others` as the API shows them."""
+    return [each.as_json() for each in others(wish, now=now, elsewhere=elsewhere)]
+
+
+def others(wish: Wish, *, now: datetime, elsewhere: bool = True) -> list[Other]:
+    """At most five that every rule allows, those at the wish's own time first, then the nearest.
+
+    At most three are other times of the same instrument; the rest are instruments with a technique in common that
+    offer the same mode, the nearest first. Unless ``elsewhere`` only the same instrument is looked at.
     """
-    found: list[dict[str, Any]] = []
-    zone = wish.instrument.zone
-    for start in _candidates(wish, now):
-        there = wish.at(start, start + (wish.end - wish.start))
-        answer = assess(there, now=now)
-        if answer.bookable:
-            found.append(
-                {
-                    "instrument": wish.instrument.pk,
-                    "name": wish.instrument.name,
-                    "start": there.start.astimezone(zone).isoformat(),
-                    "end": there.end.astimezone(zone).isoformat(),
-                    "total": str(answer.quote.total),
-                }
-            )
-        if len(found) == MOST:
-            break
-    return found
+    return _Search(wish, now, elsewhere=elsewhere).found()
+
+
+def explained(answer: Assessment, wish: Wish, *, now: datetime) -> tuple[Assessment, list[Other]]:
+    """A refusal without suggestions that would be refused themselves, and what else is possible; read at once."""
+    search = _Search(wish, now, elsewhere=True, fixes=fixes_of(answer))
+    return search.with_working_fixes(answer), search.found()
 
 
 def with_working_fixes(answer: Assessment, wish: Wish, *, now: datetime) -> Assessment:
     """The answer without suggestions that would be refused: a rule knows nothing of hours and taken time."""
-    length = wish.end - wish.start
-    starts = {refusal.fix for refusal in answer.refusals if refusal.fix}
-    works = {start for start in starts if assess(wish.at(start, start + length), now=now).bookable}
-    checked = (r if r.fix is None or r.fix in works else replace(r, fix=None) for r in answer.refusals)
-    return replace(answer, refusals=tuple(checked))
+    starts = fixes_of(answer)
+    if not starts:
+        return answer
+    wishes = {start: wish.at(start, start + (wish.end - wish.start)) for start in starts}
+    reads = read_for(wishes.values(), now=now)
+    return _keeping(answer, {start for start, there in wishes.items() if _works(there, reads)})
 
 
-def _candidates(wish: Wish, now: datetime) -> Iterator[datetime]:
-    """Starts on the half hour of free stretches, nearest to the wish first, spread over different stretches."""
-    length = wish.end - wish.start
-    nearest = [
-        min(_starts(stretch, length, now), key=lambda at: abs(at - wish.start), default=None)
-        for stretch in _stretches(wish, max(wish.start - REACH, now), wish.end + REACH)
-    ]
-    known = sorted((at for at in nearest if at is not None), key=lambda at: abs(at - wish.start))
-    yield from known[:TRIES]
+def fixes_of(answer: Assessment) -> set[datetime]:
+    return {refusal.fix for refusal in answer.refusals if refusal.fix}
 
 
-def _stretches(wish: Wish, start: datetime, end: datetime) -> list[Period]:
-    instrument = wish.instrument
+def _works(wish: Wish, reads: Reads) -> bool:
+    return judge(wish, reads, always_priced=False).bookable
+
+
+def _keeping(answer: Assessment, works: set[datetime]) -> Assessment:
+    kept = (r if r.fix is None or r.fix in works else replace(r, fix=None) for r in answer.refusals)
+    return replace(answer, refusals=tuple(kept))
+
+
+class _Search:
+    """One timetable and one set of reads for all candidates."""
+
+    def __init__(self, wish: Wish, now: datetime, *, elsewhere: bool, fixes: Iterable[datetime] = ()) -> None:
+        self.wish, self.now = wish, now
+        self.length = wish.end - wish.start
+        with remembering_at_least():
+            neighbours = equivalent_instruments(wish) if elsewhere else []
+            self.fixes = {start: wish.at(start, start + self.length) for start in fixes}
+            span = Period(to_utc(wish.start) - REACH, to_utc(wish.end) + REACH)
+            span = Period(
+                min(span.start, *map(to_utc, self.fixes), span.end),
+                max(span.end, *(to_utc(each.end) for each in self.fixes.values()), span.start),
+            )
+            self.times = read_timetable([wish.instrument, *neighbours], span)
+            self.here = [wish.at(at, at + self.length) for at in self._starts_here()]
+            self.there = self._wishes_there(neighbours)
+            wanted = [*self.here, *self.there, *self.fixes.values()]
+            self.reads = read_for(wanted, now=now, times=self.times) if wanted else None
+
+    def with_working_fixes(self, answer: Assessment) -> Assessment:
+        reads = self.reads
+        works = {start for start, wish in self.fixes.items() if reads is not None and _works(wish, reads)}
+        return _keeping(answer, works)
+
+    def found(self) -> list[Other]:
+        here = self._possible(self.here, MOST_HERE)
+        there = self._possible([self._fitted(wish) for wish in self.there], MOST - len(here))
+        return sorted([*there, *here], key=lambda each: abs(each.wish.start - self.wish.start))
+
+    def _possible(self, wishes: Iterable[Wish], most: int) -> list[Other]:
+        out: list[Other] = []
+        for wish in wishes:
+            if len(out) == most or self.reads is None:
+                break
+            answer = judge(wish, self.reads, always_priced=False)
+            out += [Other(wish, answer)] if answer.bookable else []
+        return out
+
+    def _fitted(self, wish: Wish) -> Wish:
+        """Another price list may ask for less."""
+        price_list = self.reads.price_lists.of(wish) if self.reads is not None else None
+        if not wish.parameters or price_list is None:
+            return wish
+        asked = asked_facts(price_list)
+        return replace(wish, parameters={name: value for name, value in wish.parameters.items() if name in asked})
+
+    def _starts_here(self) -> list[datetime]:
+        """On the half hour of free stretches, the nearest first, spread over different stretches."""
+        found = (self._nearest(each, but=to_utc(self.wish.start)) for each in self._stretches(self.wish.instrument))
+        return sorted({at for at in found if at is not None}, key=self._away)[:TRIES]
+
+    def _wishes_there(self, neighbours: Sequence[Instrument]) -> list[Wish]:
+        """Each instrument at its nearest time; of the same time the nearer instrument first."""
+        wishes: list[Wish] = []
+        for instrument in neighbours:
+            nearest = (self._nearest(each) for each in self._stretches(instrument))
+            at = min((at for at in nearest if at is not None), key=self._away, default=None)
+            if at is not None:
+                wishes.append(replace(self.wish.at(at, at + self.length), instrument=instrument))
+        return sorted(wishes, key=lambda wish: self._away(wish.start))[:TRIES_ELSEWHERE]
+
+    def _nearest(self, stretch: Period, *, but: datetime | None = None) -> datetime | None:
+        """The wish's own start where it fits, else the nearest half hour of the stretch; never ``but``."""
+        starts = _starts(stretch, to_utc(self.wish.start), self.length)
+        return min((at for at in starts if at > self.now and at != but), key=self._away, default=None)
+
+    def _away(self, at: datetime) -> timedelta:
+        return abs(at - self.wish.start)
+
+    def _stretches(self, instrument: Instrument) -> list[Period]:
+        return stretches(self.times, instrument, self.wish, self.now)
+
+
+def stretches(times: Timetable, instrument: Instrument, wish: Wish, now: datetime) -> list[Period]:
+    """Where a booking of the wish's length can lie within two weeks of it, from now on."""
+    start, end = max(to_utc(wish.start) - REACH, now), to_utc(wish.end) + REACH
     if end <= start:
         return []
-    open_ = open_periods(
-        hours_of(instrument),
-        special_days_of(instrument, start, end),
-        zone=instrument.zone,
-        start=start,
-        end=end,
-        open_on_holidays=instrument.open_on_holidays,
-        public=days_around(start, end),
-    )
-    rows = Occupancy.objects.filter(instrument=instrument).overlapping(start, end)
     return bookable_stretches(
-        open_,
-        [Taken(*row) for row in rows.values_list("unit", "start", "end")],
+        times.opening.open(instrument, start, end),
+        [held.taken for held in times.taken.get(instrument.pk, ())],
         units=instrument.units,
         length=wish.end - wish.start,
         before=timedelta(minutes=instrument.setup_minutes),
@@ -89,10 +185,43 @@ def _stretches(wish: Wish, start: datetime, end: datetime) -> list[Period]:
     )
 
 
-def _starts(stretch: Period, length: timedelta, now: datetime) -> Iterable[datetime]:
+def _starts(stretch: Period, wanted: datetime, length: timedelta) -> Iterable[datetime]:
+    """Starts in a stretch among which the nearest to the wanted one is: it, and half hours around it and the edges."""
     seconds = STEP.total_seconds()
-    at = datetime.fromtimestamp(-(-stretch.start.timestamp() // seconds) * seconds, stretch.start.tzinfo)
-    while at + length <= stretch.end:
-        if at > now:
-            yield at
-        at += STEP
+    last = stretch.end - length
+
+    def half_hour(at: datetime) -> datetime:
+        return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
+
+    around = half_hour(wanted)
+    ends = (half_hour(stretch.start + STEP - timedelta(microseconds=1)), half_hour(last))
+    near = (wanted, around - STEP, around, around + STEP)
+    return [at for at in dict.fromkeys((*near, *ends)) if stretch.start <= at <= last]
+
+
+def equivalent_instruments(wish: Wish) -> list[Instrument]:
+    """Those with a technique in common (without techniques: of the same category) that offer the mode to this customer.
+
+    Those free at the wish's time come first; then the same institution, the customer's region, the instrument's region.
+    Two queries.
+    """
+    own = wish.instrument
+    techniques = Instrument.techniques.through.objects
+    same = list(techniques.filter(instrument=own.pk).values_list("technique", flat=True))
+    alike = Q(pk__in=techniques.filter(technique__in=same).values("instrument"))
+    if not same:
+        alike = Q(category=own.category_id)
+    shared = Q(sharing=Sharing.EXTERNAL) | Q(sharing=Sharing.INTERNAL, institution=wish.organisation.pk)
+    start, end = wish.with_buffers()
+    busy = Occupancy.objects.filter(instrument=OuterRef("pk")).overlapping(start, end)
+    near = Case(
+        When(institution=own.institution_id, then=0),
+        When(region=wish.organisation.region or None, then=1),
+        When(region=own.region or None, then=2),
+        default=3,
+        output_field=IntegerField(),
+    )
+    rows = Instrument.objects.filter(alike, shared, Exists(PriceList.objects.filter(instrument=OuterRef("pk"))))
+    rows = rows.filter(**{f"mode_{wish.mode}": True}).exclude(condition__in=(Condition.REPAIR, Condition.SCRAP))
+    full = Case(When(Exists(busy), units=1, then=1), default=Value(0), output_field=IntegerField())
+    return list(rows.exclude(pk=own.pk).select_related("institution").order_by(full, near, "pk")[:NEIGHBOURS])

@@ -6,81 +6,117 @@ The number of queries does not depend on how many rules the policy or the price 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import OrganisationStatus
-from backend.accounts.queries import audience_of
 from backend.core.errors import Refusal
 from backend.core.periods import Period, to_utc
 from booking.models import Booking
-from booking.queries.facts import facts_of, layers_of, other_bookings, policy_view, request_of
-from booking.queries.quoting import quote_of, unknown_parameters
-from booking.queries.wishes import Approval, Assessment, Wish
+from booking.queries.facts import facts_of, policy_view, request_of
+from booking.queries.quoting import quote_under, unknown_parameters
+from booking.queries.reads import AHEAD, DAY, Opening, Reads, read_for
+from booking.queries.teaching import advised
+from booking.queries.wishes import Approval, Assessment, Quote, Wish
 from booking.rules.decide import decide
-from booking.rules.layers import merge_layers
-from booking.rules.results import Entry
+from booking.rules.results import Decision, Entry
 from instruments.models import Condition, Instrument, Mode, Occupancy, OpeningHours, Sharing, SpecialDay
-from instruments.queries.calendar import days_around
-from instruments.rules import Hours, Special, Taken, first_free_unit, open_periods
+from instruments.rules import Hours, Special, Taken, first_free_unit
 
 FURTHEST = timedelta(days=3 * 365)
 
 
 def assess(
-    wish: Wish, *, now: datetime, act: str = "create", before: Booking | None = None, held: Occupancy | None = None
+    wish: Wish,
+    *,
+    now: datetime,
+    act: str = "create",
+    before: Booking | None = None,
+    held: Occupancy | None = None,
+    also: Iterable[Mapping[str, Any]] = (),
 ) -> Assessment:
     """Everything that speaks against the wish, at once; ``before`` is the booking that it would change.
 
-    ``held`` is time that is kept for this wish already, so it is not taken.
+    ``held`` is time that is kept for this wish already, so it is not taken; ``also`` are bookings that would be made
+    before it, as the policy sees them.
     """
-    day = wish.start.astimezone(wish.instrument.zone).date()
-    audience = audience_of(wish.organisation, wish.instrument.institution_id, day)
-    documents = layers_of(wish.instrument, now)
-    rules = merge_layers(documents, tz=wish.instrument.timezone)
+    reads = read_for([wish], now=now, act=act, before=before)
+    answer = judge(wish, reads, act=act, before=before, held=held, also=also)
+    return replace(answer, refusals=tuple(advised(answer.refusals, wish.instrument, wish.user, now)))
+
+
+def judge(
+    wish: Wish,
+    reads: Reads,
+    *,
+    act: str = "create",
+    before: Booking | None = None,
+    held: Occupancy | None = None,
+    also: Iterable[Mapping[str, Any]] = (),
+    always_priced: bool = True,
+) -> Assessment:
+    """`assess` on what was read for this wish, perhaps among others; without queries.
+
+    Unless ``always_priced`` a wish that is refused anyhow gets an empty quote, which saves time.
+    """
+    now, in_force = reads.now, reads.rules[wish.instrument.pk]
+    audience = reads.parties.audience(wish)
     request = request_of(wish, audience, made=before.requested_at if before else now)
+    busy = _in_the_way(wish, reads, held.pk if held else before.occupancy_id if before else None)
+    start, end = wish.with_buffers()
+    unit = first_free_unit(busy, units=wish.instrument.units, start=start, end=end)
     entries = decide(
-        rules,
+        in_force.book.asked(act, begun=before is not None and now >= before.start),
         {**request, "id": before.pk} if before else request,
         act=act,
         now=now,
-        facts=facts_of(wish, audience),
-        bookings=other_bookings(rules, request, act, now),
+        facts=facts_of(wish, audience, reads.parties),
+        bookings=[*reads.counted, *also],
+        events=reads.recorded.counting(wish.instrument, in_force),
         before=policy_view(before) if before else None,
     )
-    quote, unpriced = quote_of(wish, audience, now=now, keep=before.price_list if before else None)
-    unknown = unknown_parameters(wish.parameters, quote.price_list)
-    refusals = [
-        *_own_refusals(wish, audience, now, before, held),
-        *map(as_refusal, entries.refuse),
-        *unpriced,
-        *unknown,
-    ]
+    refusals = list(_own_refusals(wish, audience, reads, before, busy if unit is None else []))
+    if wish.for_order:  # the rules were asked when the samples were submitted
+        entries = Decision()
+    refusals += map(as_refusal, entries.refuse)
+    price_list = reads.price_lists.of(wish)
+    if refusals and not always_priced:
+        quote = Quote("", Decimal("0.00"), (), price_list)
+    else:
+        quote, unpriced = quote_under(wish, audience, price_list)
+        refusals += [*unpriced, *unknown_parameters(wish.parameters, price_list)]
     return Assessment(
         refusals=tuple(refusals),
-        approval=_approval(entries.approve),
+        approval=approval_of(entries.approve),
         notices=tuple(entry.detail for entry in entries.notice),
         quote=quote,
         audience=audience,
-        policy=documents,
+        policy=in_force.book.documents,
+        facts=reads.parties.snapshot(wish, audience, in_force.book.facts),
+        unit=unit,
     )
 
 
 def _own_refusals(
-    wish: Wish, audience: str, now: datetime, before: Booking | None, held: Occupancy | None
+    wish: Wish, audience: str, reads: Reads, before: Booking | None, blocked: Sequence[Taken]
 ) -> Iterable[Refusal]:
     """What holds whatever the policy says."""
+    now = reads.now
     yield from _not_offered(wish, audience)
     if wish.start < now and (before is None or before.start != wish.start):
         yield Refusal("past", _("The start lies in the past."), field="start", fix=None)
     if wish.start > now + FURTHEST:
         yield Refusal("too_far", _("Please choose a time within the next three years."), field="start")
         return
-    yield from _closed(wish)
-    yield from _taken(wish, held.pk if held else before.occupancy_id if before else None)
+    yield from _closed(wish, reads.times.opening)
+    if blocked:
+        yield Refusal("taken", _("This time is already taken."), until=max(each.end for each in blocked))
 
 
 def _not_offered(wish: Wish, audience: str) -> Iterable[Refusal]:
@@ -92,12 +128,15 @@ def _not_offered(wish: Wish, audience: str) -> Iterable[Refusal]:
     if instrument.condition in (Condition.REPAIR, Condition.SCRAP):
         state = instrument.get_condition_display()
         yield Refusal("out_of_order", _("This instrument is out of order: %(state)s.") % {"state": state})
+    if wish.for_order:
+        return
     if wish.mode == Mode.SAMPLE:
+        submit = _("Submit them with a sample order: on the instrument's page, or POST /api/v1/sample-orders.")
         yield Refusal(
             "mode_needs_no_time",
             _("Samples are submitted without choosing a time."),
             field="mode",
-            fix_text=_("Choose another mode or ask the contact person."),
+            fix_text=submit if instrument.mode_sample else _("Choose another mode or ask the contact person."),
         )
     elif wish.mode not in instrument.modes:
         offered = ", ".join(str(Mode(mode).label) for mode in instrument.modes if mode != Mode.SAMPLE)
@@ -122,20 +161,13 @@ def special_days_of(instrument: Instrument, start: datetime, end: datetime) -> l
     return [Special(*row) for row in days.values_list("day", "opens", "closes")]
 
 
-def _closed(wish: Wish) -> Iterable[Refusal]:
+def _closed(wish: Wish, opening: Opening) -> Iterable[Refusal]:
     instrument, zone = wish.instrument, wish.instrument.zone
     asked = Period(to_utc(wish.start), to_utc(wish.end))
-    open_ = open_periods(
-        hours_of(instrument),
-        special_days_of(instrument, asked.start, asked.end + timedelta(days=14)),
-        zone=zone,
-        start=asked.start - timedelta(days=1),
-        end=asked.end + timedelta(days=14),
-        open_on_holidays=instrument.open_on_holidays,
-        public=days_around(asked.start, asked.end + timedelta(days=14)),
-    )
-    if any(period.contains(asked) for period in open_):
+    near = opening.open(instrument, asked.start - DAY, asked.end + DAY)
+    if any(period.contains(asked) for period in near):
         return
+    open_ = opening.open(instrument, asked.start - DAY, asked.end + AHEAD)
     following = next(
         (p for p in open_ if p.end > asked.start and p.end - max(p.start, asked.start) >= asked.duration), None
     )
@@ -148,16 +180,11 @@ def _closed(wish: Wish) -> Iterable[Refusal]:
     yield Refusal("closed", detail, fix=max(following.start, asked.start) if following else None)
 
 
-def _taken(wish: Wish, own: int | None) -> Iterable[Refusal]:
-    instrument = wish.instrument
-    start = wish.start - timedelta(minutes=instrument.setup_minutes)
-    end = wish.end + timedelta(minutes=instrument.cleaning_minutes)
-    rows = Occupancy.objects.filter(instrument=instrument).overlapping(start, end)
-    if own is not None:
-        rows = rows.exclude(pk=own)
-    taken = [Taken(*row) for row in rows.values_list("unit", "start", "end")]
-    if first_free_unit(taken, units=instrument.units, start=start, end=end) is None:
-        yield Refusal("taken", _("This time is already taken."), until=max(t.end for t in taken))
+def _in_the_way(wish: Wish, reads: Reads, own: int | None) -> list[Taken]:
+    """What is taken during the wish and its buffers; what the booking itself holds (``own``) does not count."""
+    start, end = wish.with_buffers()
+    held = reads.times.taken.get(wish.instrument.pk, ())
+    return [taken for pk, taken in held if pk != own and taken.start < end and start < taken.end]
 
 
 def as_refusal(entry: Entry) -> Refusal:
@@ -172,7 +199,7 @@ def as_refusal(entry: Entry) -> Refusal:
     )
 
 
-def _approval(entries: Iterable[Entry]) -> Approval:
+def approval_of(entries: Iterable[Entry]) -> Approval:
     entries = list(entries)
     silences = [e for e in entries if e.silence]
     return Approval(

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from backend.core.errors import Refusal
 from booking.models import Booking
 from booking.queries.assess import as_refusal
-from booking.queries.facts import facts_of, policy_view
+from booking.queries.facts import COUNTED, CountedReads, facts_of, policy_view
+from booking.queries.prices import prices_of
 from booking.queries.quoting import price_record
 from booking.queries.wishes import wish_of
 from booking.rules.decide import decide
-from booking.rules.layers import merge_layers
+from booking.rules.dependence import broken_by_cancelling
+from booking.rules.rulebook import Rulebook, rulebook_of
 from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
-from instruments.pricing.reading import parse_price_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +35,45 @@ class Cancellation:
 def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
     """By the policy and the price list that the booking was made under."""
     wish = wish_of(booking)
-    rules = merge_layers(booking.policy, tz=booking.instrument.timezone)
+    book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
     verdict = decide(
-        rules,
+        book.asked("cancel"),
         policy_view(booking),
         act="cancel",
         now=now,
         facts=facts_of(wish, booking.audience),
         before=policy_view(booking),
     )
-    refusals = tuple(as_refusal(entry) for entry in verdict.refuse)
+    refusals = (*map(as_refusal, verdict.refuse), *_needed(booking, book, now))
     if booking.price_list is None:
         return Cancellation(refusals, (), Decimal("0.00"))
     record = price_record(wish, booking.audience, event="cancel", at=now, uid=str(booking.uid))
-    priced = price(parse_price_list(booking.price_list.document), [record], tz=booking.instrument.zone)
+    priced = price(prices_of(booking.price_list), [record], tz=booking.instrument.zone)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
     return Cancellation(refusals, lines, priced.total())
+
+
+def _needed(booking: Booking, book: Rulebook, now: datetime) -> Iterable[Refusal]:
+    """Other bookings that the rules would not allow without this one; two queries where rules ask for others at all.
+
+    The second reads around each of those that the first found: what they need may lie further away.
+    """
+    if not book.depends or booking.status not in COUNTED:
+        return
+    view = policy_view(booking)
+    near = CountedReads()
+    near.add(book, view, "create", now)
+    wider = CountedReads()
+    for row in near.rows():
+        wider.add(book, row, "create", now)
+    rows = {row["id"]: row for row in (*wider.rows(), view)}
+    facts = facts_of(wish_of(booking), booking.audience)
+    broken = broken_by_cancelling(book.rules, view, now=now, facts=facts, bookings=rows.values())
+    for pk in dict.fromkeys(pk for pk, _entry in broken):
+        entry = next(entry for other, entry in broken if other == pk)
+        yield Refusal(
+            "needed_by_other",
+            _("Another booking needs this one: %(reason)s") % {"reason": entry.detail},
+            params={"booking": pk, "rule": entry.rule_id},
+            fix_text=_("Cancel or move that booking first."),
+        )

@@ -7,16 +7,16 @@ from django.db.models.functions import Coalesce
 
 from backend.accounts.queries import Access
 from backend.core.db import one
-from booking.models import Attachment, Booking, Note, Side
+from booking.models import Attachment, Booking, Note, SampleOrder, Side
 from booking.queries.scope import get_booking, is_customer
 
 
-def conversation(booking: Booking) -> QuerySet[Note]:
+def conversation(about: Booking | SampleOrder) -> QuerySet[Note]:
     """Oldest first, with authors and files: two queries."""
-    return booking.conversation.select_related("author").prefetch_related("attachments").order_by("at", "pk")
+    return about.conversation.select_related("author").prefetch_related("attachments").order_by("at", "pk")
 
 
-def side_of(access: Access, booking: Booking) -> Side:
+def side_of(access: Access, booking: Booking | SampleOrder) -> Side:
     """For whom the person speaks. Whoever takes part and is not the customer is the laboratory."""
     return Side.CUSTOMER if is_customer(access, booking) else Side.LAB
 

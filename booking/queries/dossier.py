@@ -10,13 +10,19 @@ from django.db.models import QuerySet
 
 from backend.accounts.models import Agreement
 from backend.accounts.queries import Access
-from booking.models import OCCUPYING, Approval, Booking, Usage
+from booking.models import OCCUPYING, Approval, Booking, Note, Qualification, Usage
+from booking.queries.conversation import conversation
 from booking.queries.lists import neighbours, track_record
+from booking.queries.qualified import covering, standing, with_last_use
 from booking.queries.scope import managed_bookings
+from booking.rules.training import Standing
 from instruments.models import Condition
 from instruments.queries.rights import manages
 from invoices.models import Charge, ChargeLine
 from invoices.queries.charges import standing_lines, with_lines
+
+# The newest messages that a decision is shown.
+LAST_NOTES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,12 @@ def ending_of(booking: Booking) -> Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class QualificationSeen:
+    qualification: Qualification
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """What a manager weighs before deciding."""
 
@@ -51,6 +63,8 @@ class Dossier:
     after: list[Booking]
     elsewhere: list[Booking]
     out_of_order: bool
+    notes: list[Note]
+    qualified: list[QualificationSeen]
 
     @property
     def has_conflicts(self) -> bool:
@@ -58,7 +72,7 @@ class Dossier:
 
 
 def dossier_of(access: Access, booking: Booking, now: datetime) -> Dossier:
-    """Five queries."""
+    """Eight queries."""
     instrument = booking.instrument
     day = booking.start.astimezone(instrument.zone).date()
     agreements = Agreement.objects.in_force(day).filter(
@@ -73,7 +87,16 @@ def dossier_of(access: Access, booking: Booking, now: datetime) -> Dossier:
         after=[row for row in near if row.start >= booking.start],
         elsewhere=list(_elsewhere(access, booking)),
         out_of_order=instrument.condition in (Condition.REPAIR, Condition.SCRAP),
+        notes=list(conversation(booking).order_by("-at", "-pk")[:LAST_NOTES])[::-1],
+        qualified=_qualified(booking, now),
     )
+
+
+def _qualified(booking: Booking, now: datetime) -> list[QualificationSeen]:
+    """What the person's trainings say of the instrument; one query."""
+    rows = Qualification.objects.filter(covering(booking.instrument), user=booking.user_id, replaced_at=None)
+    known = with_last_use(rows.select_related("institution", "course")).distinct()
+    return [QualificationSeen(row, standing(row, now)) for row in known]
 
 
 def _elsewhere(access: Access, booking: Booking) -> QuerySet[Booking]:

@@ -16,6 +16,7 @@ from backend.accounts.models import Role
 from backend.accounts.queries import Access
 from booking.models import OCCUPYING, Booking, Status
 from booking.queries import scope
+from booking.queries.changes import movable
 from booking.queries.times import read_times
 from instruments.models import Instrument, Occupancy, OccupancyKind
 from instruments.queries.free import availability
@@ -33,7 +34,7 @@ TONES: dict[str, str] = {
 }
 # Beyond these, arithmetic with dates fails.
 YEARS = range(2000, 2200)
-KINDS: dict[str, str] = {OccupancyKind.OUTAGE: "bad", OccupancyKind.HOLD: "wait"}
+KINDS: dict[str, str] = {OccupancyKind.OUTAGE: "bad", OccupancyKind.HOLD: "wait", OccupancyKind.OFFER: "wait"}
 
 
 def asked_range(query: QueryDict) -> tuple[datetime, datetime]:
@@ -131,6 +132,9 @@ def booking_event(booking: Booking, *, language: str, who: bool, instrument: boo
         "end": booking.end.isoformat(),
         "tone": TONES.get(booking.status, "off"),
         "url": reverse("booking:booking", args=[booking.pk]),
+        # Who is shown an event by name may change it; the server answers what that would mean.
+        "movable": movable(booking, timezone.now()),
+        "change": reverse("booking:drag", args=[booking.pk]),
     }
 
 
@@ -146,7 +150,11 @@ def _background(number: int, start: datetime, end: datetime) -> dict[str, Any]:
 
 
 def _block(number: int, start: datetime, end: datetime, kind: str) -> dict[str, Any]:
-    words = {OccupancyKind.OUTAGE.value: _("Out of service"), OccupancyKind.HOLD.value: _("Held for a request")}
+    words = {
+        OccupancyKind.OUTAGE.value: _("Out of service"),
+        OccupancyKind.HOLD.value: _("Held for a request"),
+        OccupancyKind.OFFER.value: _("Held for the waitlist"),
+    }
     return {
         "id": f"t{number}",
         "title": words.get(kind, _("Taken")),

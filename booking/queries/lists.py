@@ -76,14 +76,17 @@ def neighbours(booking: Booking) -> QuerySet[Booking]:
     return near.select_related("organisation", "user").order_by("start")
 
 
+KEPT = {"completed": Status.COMPLETED, "cancelled": Status.CANCELLED, "no_show": Status.NO_SHOW}
+
+
 def track_record(booking: Booking) -> Mapping[str, int]:
-    """How the customer's organisation has kept its bookings at this institution so far; one query."""
+    """How the customer has kept bookings at this institution so far: the organisation, and ``own_…`` the person."""
+    own = Q(user=booking.user_id)
     return Booking.objects.filter(
         organisation=booking.organisation_id, instrument__institution=booking.instrument.institution_id
     ).aggregate(
-        completed=Count("pk", filter=Q(status=Status.COMPLETED)),
-        cancelled=Count("pk", filter=Q(status=Status.CANCELLED)),
-        no_show=Count("pk", filter=Q(status=Status.NO_SHOW)),
+        **{name: Count("pk", filter=Q(status=status)) for name, status in KEPT.items()},
+        **{f"own_{name}": Count("pk", filter=own & Q(status=status)) for name, status in KEPT.items()},
     )
 
 

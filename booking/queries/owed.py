@@ -93,8 +93,12 @@ def owed_for(usages: Sequence[Usage]) -> dict[int, Owed]:
 
 
 def owed_by_source(sources: Sequence[Source]) -> dict[Source, Owed]:
-    uids = [uid for _, uid in sources]
-    rows = Charge.objects.filter(source__in=(BOOKING, USAGE), source_uid__in=uids).select_related("invoice")
+    return owed_of((BOOKING, USAGE), [uid for _, uid in sources])
+
+
+def owed_of(kinds: Sequence[str], uids: Sequence[UUID]) -> dict[Source, Owed]:
+    """Two queries."""
+    rows = Charge.objects.filter(source__in=kinds, source_uid__in=uids).select_related("invoice")
     first = {(row.source, row.source_uid): row for row in rows.defer("invoice__snapshot")}
     roots = [row.pk for row in first.values()]
     later: dict[int | None, list[Charge]] = {}

@@ -9,16 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from backend.accounts.models import Organisation, OrganisationKind, User
-from backend.accounts.queries import Access, audience_of
-from booking.queries.facts import layers_of
+from backend.accounts.queries import Access
+from booking.queries.facts import rules_in_force
+from booking.queries.parties import NOTHING_KNOWN, Parties, read_parties
+from booking.queries.prices import prices_of
 from booking.queries.times import Judge, judge_of
 from booking.queries.wishes import Wish
-from booking.rules.layers import merge_layers
 from booking.rules.model import Policy as Rules
-from booking.rules.sentences import describe
+from booking.rules.topics import by_topic
 from instruments.models import Condition, Instrument, Mode, PriceList, StartingPrice
 from instruments.pricing.published import PublishedRow, published_table
-from instruments.pricing.reading import parse_price_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,24 @@ class Terms:
     audience: str
     price_list: PriceList | None
     now: datetime
+    parties: Parties = NOTHING_KNOWN
 
     def judge(self, mode: str) -> Judge:
         wish = Wish(
             self.instrument, self.now, self.now + timedelta(hours=1), mode, self.reader.organisation, self.reader.user
         )
-        return judge_of(wish, self.rules, self.audience, self.now)
+        return judge_of(wish, self.rules, self.audience, self.now, self.parties)
 
-    def sentences(self) -> list[str]:
-        """The rules that concern the reader, in words."""
+    def topics(self) -> list[tuple[str, list[str]]]:
+        """The rules that concern the reader, in words, by what they are about."""
         inside = self.reader.organisation.pk == self.instrument.institution_id
         known = {"audience": self.audience, "person.inside": inside, "instrument": self.instrument.pk}
-        return [sentence for _id, sentence in describe(self.rules, audience=known)]
+        qualified = self.parties.qualified.get((self.reader.user.pk, self.instrument.pk), {})
+        known |= {f"person.{name}": value for name, value in qualified.items()}
+        modes = [mode for mode in self.instrument.modes if mode != Mode.SAMPLE]
+        if len(modes) == 1:
+            known["mode"] = modes[0]
+        return by_topic(self.rules, known)
 
     @property
     def by_sample(self) -> bool:
@@ -69,15 +75,19 @@ class Terms:
 
 
 def terms_of(instrument: Instrument, reader: Reader, now: datetime) -> Terms:
-    """Three queries: rules of all layers, the reader's agreement, the price list."""
+    """Three queries: rules of all layers, the reader's agreement, the price list; two for qualifications they name."""
     today = now.astimezone(instrument.zone).date()
+    rules = rules_in_force([instrument], now)[instrument.pk]
+    wish = Wish(instrument, now, now + timedelta(hours=1), "", reader.organisation, reader.user)
+    parties = read_parties([wish], {instrument.pk: rules.book.facts}, now)
     return Terms(
         instrument=instrument,
         reader=reader,
-        rules=merge_layers(layers_of(instrument, now), tz=instrument.timezone),
-        audience=audience_of(reader.organisation, instrument.institution_id, today),
+        rules=rules.book.rules,
+        audience=parties.audience(wish),
         price_list=PriceList.objects.in_force(today).filter(instrument=instrument).first(),
         now=now,
+        parties=parties,
     )
 
 
@@ -99,7 +109,7 @@ def prices(terms: Terms, labels: Mapping[str, str]) -> Prices | None:
     if terms.price_list is None:
         return None
     least = StartingPrice.objects.filter(instrument=terms.instrument, audience=terms.audience).first()
-    rows = published_table(parse_price_list(terms.price_list.document), labels)
+    rows = published_table(prices_of(terms.price_list), labels)
     mine = labels.get(terms.audience, terms.audience)
     # The column names several audiences in one cell; “everyone” names none of them.
     named = set(labels.values()) | {terms.audience}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import Max, Q
+from django.utils import timezone, translation
 
 from booking.models import Layer, Policy
 from booking.queries.facts import layers_of
 from booking.queries.holders import Holder
-from booking.rules.layers import merge_layers
-from booking.rules.origins import named, origins
-from booking.rules.presets import PRESETS
+from booking.rules.cards import Line, Placed, chips, lines, placed
+from booking.rules.layers import merge_layers, parse_policy
+from booking.rules.model import Rule
+from booking.rules.origins import named
 from booking.rules.sentences import describe
 from instruments.models import Instrument
 
@@ -21,6 +23,11 @@ from instruments.models import Instrument
 def policy_in_force(holder: Holder) -> Policy | None:
     """The layer's own version in force today; None where only other layers hold."""
     return holder.policies().filter(valid_from__lte=holder.today).order_by("-valid_from", "-version").first()
+
+
+def last_version(holder: Holder) -> int:
+    """The number of the newest version, in force or planned; 0 before the first."""
+    return holder.policies().aggregate(last=Max("version"))["last"] or 0
 
 
 def versions(holder: Holder) -> list[Policy]:
@@ -44,34 +51,72 @@ def wider_policies(holder: Holder) -> list[Policy]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A rule in words and where it comes from. ``by`` is the layer that overrules it; ``expert``: no form asks it."""
+class Card:
+    """A rule of some layer as a card. ``layer`` is its layer, ``by`` the one that overrules it.
+
+    ``replaces``: it stands in the place of a wider layer's rule; ``free``: a wider layer's rule that has an identity,
+    by which this layer can replace it or switch it off.
+    """
 
     layer: Layer
     own: bool
-    rule: str
-    sentence: str
+    placed: Placed
     by: Layer | None
-    removed: bool
-    expert: bool
+    by_own: bool
+    replaces: bool
+    free: bool
+    sentence: str
+    other: str
+
+    @property
+    def rule(self) -> Rule:
+        return self.placed.rule
+
+    @property
+    def chips(self) -> list[tuple[str, str]]:
+        return chips(self.rule)
+
+    @property
+    def lines(self) -> list[Line]:
+        return lines(self.rule)
 
 
-def told(holder: Holder, wider: list[Policy], own: Policy | None) -> list[Told]:
-    """What holds, what of it is inherited, and what a narrower layer overrules; without queries."""
-    rows = [*wider, own] if own is not None else wider
-    found = origins([row.document for row in rows], tz=str(holder.zone))
-    return [
-        Told(
-            layer=Layer(rows[each.place].layer),
-            own=rows[each.place] is own,
-            rule=each.id,
-            sentence=each.sentence,
-            by=None if each.by is None else Layer(rows[each.by].layer),
-            removed=each.removed,
-            expert=each.id not in PRESETS,
+def cards(holder: Holder, wider: list[Policy], document: Mapping[str, Any], other_language: str) -> list[Card]:
+    """Every rule of this layer and those around it, the widest first; without queries."""
+    documents = [row.document for row in wider] + [document]
+    layers = [Layer(row.layer) for row in wider] + [holder.layer]
+    above = {name for row in wider for name, rule in named(row.document).items() if not rule.get("off")}
+    found = []
+    for each in placed(documents, tz=str(holder.zone)):
+        own = each.place == len(wider)
+        with translation.override(other_language):
+            other = each.sentence
+        found.append(
+            Card(
+                layer=layers[each.place],
+                own=own,
+                placed=each,
+                by=None if each.by is None else layers[each.by],
+                by_own=each.by == len(wider),
+                replaces=own and each.rule.id in above,
+                free=not own and each.by is None and each.rule.id in above,
+                sentence=each.sentence,
+                other=other,
+            )
         )
-        for each in found
-    ]
+    return found
+
+
+def leftovers(wider: list[Policy], document: Mapping[str, Any]) -> list[str]:
+    """Ids that the document switches off although no wider layer has such a rule any more."""
+    above = {name for row in wider for name, rule in named(row.document).items() if not rule.get("off")}
+    return [name for name, rule in named(document).items() if rule.get("off") is True and name not in above]
+
+
+def differences(holder: Holder, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """The sentences that go and those that come; of the layer's own rules."""
+    before, after = ([text for _id, text in describe(parse_policy(each, tz=str(holder.zone)))] for each in (old, new))
+    return [text for text in before if text not in after], [text for text in after if text not in before]
 
 
 def liftable(wider: list[Policy], document: dict[str, Any]) -> list[tuple[str, str]]:

@@ -12,19 +12,21 @@ from django.utils.translation import gettext as _
 
 from backend.core.errors import Refusal
 from backend.core.periods import to_utc
+from booking.queries.prices import asked_facts, prices_of, read_price_lists
 from booking.queries.wishes import Assessment, Quote, Wish
 from instruments.models import PriceList
 from instruments.pricing.engine import price
-from instruments.pricing.names import fact_names
-from instruments.pricing.reading import parse_price_list
 
 
 def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None = None) -> tuple[Quote, list[Refusal]]:
     """The quote and why it cannot be given; ``keep`` is the version that an earlier request was quoted under."""
-    price_list = keep
-    if price_list is None:
-        day = wish.start.astimezone(wish.instrument.zone).date()
-        price_list = PriceList.objects.in_force(day).filter(instrument=wish.instrument).first()
+    return quote_under(wish, audience, read_price_lists([wish], keep=keep).of(wish))
+
+
+def quote_under(wish: Wish, audience: str, price_list: PriceList | None) -> tuple[Quote, list[Refusal]]:
+    """The same under a given version; without queries."""
+    if wish.for_order:
+        return Quote(wish.instrument.institution.currency, Decimal("0.00"), (), None), []
     if price_list is None:
         reason = Refusal(
             "no_price",
@@ -35,7 +37,7 @@ def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None
     if list(unknown_parameters(wish.parameters, price_list)):
         return Quote(price_list.currency, Decimal("0.00"), (), price_list), []
     record = price_record(wish, audience, event="use", at=wish.start)
-    priced = price(parse_price_list(price_list.document), [record], tz=wish.instrument.zone)
+    priced = price(prices_of(price_list), [record], tz=wish.instrument.zone)
     lines = tuple(line for line in priced.lines if line.account == "invoice")
     quote = Quote(price_list.currency, priced.total(), lines, price_list)
     return quote, list(priced.refusals)
@@ -55,7 +57,7 @@ def unknown_parameters(parameters: Mapping[str, Any], price_list: PriceList | No
     """
     if not parameters:
         return
-    asked = fact_names(parse_price_list(price_list.document)) - RESERVED if price_list else frozenset()
+    asked = asked_facts(price_list) - RESERVED if price_list else frozenset()
     for name, value in sorted(parameters.items()):
         if isinstance(value, int | float) and value < 0:
             yield Refusal("negative", _("“%(name)s” cannot be negative.") % {"name": name}, field=f"parameters.{name}")
@@ -73,7 +75,7 @@ def quote_for_customer(wish: Wish, answer: Assessment, *, now: datetime, keep: P
     if translation.get_language() == wish.user.language:
         return answer.quote
     with translation.override(wish.user.language):
-        return quote_of(wish, answer.audience, now=now, keep=keep)[0]
+        return quote_under(wish, answer.audience, keep or answer.quote.price_list)[0]
 
 
 def price_record(

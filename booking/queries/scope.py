@@ -15,7 +15,7 @@ from backend.accounts.models import Role
 from backend.accounts.queries import Access
 from backend.core.db import among, one
 from backend.core.errors import Forbidden
-from booking.models import Approval, Booking, BookingQuerySet, Usage
+from booking.models import Approval, Booking, BookingQuerySet, SampleOrder, Series, Usage
 from instruments.models import Instrument
 from instruments.queries.rights import managed_instruments, manages, manages_any
 
@@ -31,6 +31,11 @@ def _customer(access: Access, by: str) -> Q:
     # Apart, so that an administrator's list is one range of an index.
     own = [pk for pk in access.where() if pk not in whole]
     return Q(organisation__in=whole) | Q(organisation__in=own, **{by: access.user_id})
+
+
+def customer_of(access: Access) -> Q:
+    """What belongs to the person as a customer: by ``organisation`` and ``user``."""
+    return _customer(access, "user")
 
 
 def managed_bookings(access: Access) -> BookingQuerySet:
@@ -162,7 +167,7 @@ def roles_held(access: Access, asked: Iterable[str], instrument: Instrument) -> 
     return [role for role in asked if role in mine]
 
 
-def is_customer(access: Access, booking: Booking) -> bool:
+def is_customer(access: Access, booking: Booking | Series | SampleOrder) -> bool:
     """Its user, or an administrator of the customer; the institution's own administrator acts for the lab."""
     if booking.user_id == access.user_id:
         return access.has(booking.organisation_id)
@@ -170,7 +175,7 @@ def is_customer(access: Access, booking: Booking) -> bool:
     return outside and access.has(booking.organisation_id, Role.ADMIN)
 
 
-def acts_for_lab(access: Access, booking: Booking) -> bool:
+def acts_for_lab(access: Access, booking: Booking | Series | SampleOrder) -> bool:
     """Whether the person speaks for the lab here: they manage the instrument and it is not their own booking."""
     return not is_customer(access, booking) and manages(access, booking.instrument)
 

@@ -15,6 +15,7 @@ from typing import Any
 from backend.core.periods import Period, days_touched, hours, intersect, local_day, merge
 from booking.queries.assess import hours_of, special_days_of
 from booking.queries.facts import facts_of, request_of
+from booking.queries.parties import NOTHING_KNOWN, Parties
 from booking.queries.wishes import Wish
 from booking.rules.decide import decide
 from booking.rules.kinds.length import Length
@@ -166,13 +167,14 @@ class Judge:
     wish: Wish
     audience: str
     now: datetime
+    parties: Parties = NOTHING_KNOWN
 
     def request(self, start: datetime, end: datetime) -> dict[str, Any]:
         return request_of(self.wish.at(start, end), self.audience, made=self.now)
 
     def reason(self, start: datetime, end: datetime) -> str:
         """Why the rules refuse a time, as far as that does not depend on other bookings."""
-        facts = facts_of(self.wish, self.audience)
+        facts = facts_of(self.wish, self.audience, self.parties)
         verdict = decide(self.rules, self.request(start, end), act="create", now=self.now, facts=facts)
         return next((entry.detail for entry in verdict.refuse), "")
 
@@ -185,7 +187,7 @@ class Judge:
     def grid(self, within: Period) -> Grid:
         start = within.start
         subject = read_subject(self.request(start, start + timedelta(hours=1)), self.rules.calendar)
-        facts = facts_of(self.wish, self.audience)
+        facts = facts_of(self.wish, self.audience, self.parties)
         situation = Situation(self.rules.calendar, subject, "create", self.now, facts, ())
         found = [rule.case_for(subject, situation) for rule in self.rules.rules if rule.applies_to("create")]
         parts = [case.parameters for case in found if case is not None]
@@ -200,10 +202,10 @@ class Judge:
         )
 
 
-def judge_of(wish: Wish, rules: Rules, audience: str, now: datetime) -> Judge:
-    """Without queries; ``rules`` are those of all layers."""
+def judge_of(wish: Wish, rules: Rules, audience: str, now: datetime, parties: Parties = NOTHING_KNOWN) -> Judge:
+    """Without queries; ``rules`` are those of all layers, ``parties`` what is known of who asks."""
     timely = dataclasses.replace(rules, rules=tuple(rule for rule in rules.rules if rule.kind in _TIMELY))
-    return Judge(timely, wish, audience, now)
+    return Judge(timely, wish, audience, now, parties)
 
 
 def _lengths(spans: Iterable[Length], value: Any) -> tuple[int, ...]:

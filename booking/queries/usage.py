@@ -37,6 +37,8 @@ def final_price(usage: Usage) -> FinalPrice:
     `Refused` when there is no price for it: a use is never free by accident.
     """
     wish, audience, kept = _basis(usage)
+    if wish.for_order:  # charged with the samples
+        return FinalPrice(wish.instrument.institution.currency, (), Decimal("0.00"), "", [])
     if kept is None:
         quote, reasons = quote_of(wish, audience, now=timezone.now())
         if reasons or quote.price_list is None:
@@ -79,6 +81,7 @@ def _basis(usage: Usage) -> tuple[Wish, str, PriceList | None]:
             parameters=usage.parameters,
             project=wish.project,
             group=wish.group,
+            for_order=wish.for_order,
         )
         return final, booking.audience, booking.price_list
     assert usage.end is not None

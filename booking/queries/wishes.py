@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import Group, Organisation, Project, User
 from backend.core.errors import Refusal, invalid
+from backend.core.periods import Period
 from booking.models import LONGEST, Booking
 from instruments.models import Instrument, PriceList
 from instruments.pricing.lines import ChargeLine
@@ -19,7 +20,10 @@ from instruments.pricing.lines import ChargeLine
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What somebody asks for. ``start`` and ``end`` are aware; ``user`` is the person who will use it."""
+    """What somebody asks for. ``start`` and ``end`` are aware; ``user`` is the person who will use it.
+
+    ``for_order`` is time that the laboratory takes for samples: rules and prices belong to their order.
+    """
 
     instrument: Instrument
     start: datetime
@@ -31,10 +35,16 @@ class Wish:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     project: Project | None = None
     group: Group | None = None
+    for_order: bool = False
 
     def at(self, start: datetime, end: datetime) -> Wish:
         """The same wish for another time."""
         return replace(self, start=start, end=end)
+
+    def with_buffers(self) -> Period:
+        """The time that it takes on the instrument, set-up and cleaning included."""
+        before, after = self.instrument.setup_minutes, self.instrument.cleaning_minutes
+        return Period(self.start - timedelta(minutes=before), self.end + timedelta(minutes=after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The whole answer. ``policy`` is the snapshot: the documents of all layers that held."""
+    """The whole answer.
+
+    ``policy`` and ``facts`` are the snapshot: the documents of all layers that held, and what was known of the parties
+    by dotted names. ``unit`` is free for the whole time, None where none is.
+    """
 
     refusals: tuple[Refusal, ...]
     approval: Approval
@@ -72,6 +86,8 @@ class Assessment:
     quote: Quote
     audience: str
     policy: list[dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    unit: int | None = None
 
     @property
     def bookable(self) -> bool:
@@ -101,4 +117,5 @@ def wish_of(booking: Booking) -> Wish:
         parameters=booking.parameters,
         project=booking.project,
         group=booking.group,
+        for_order=booking.order_id is not None,
     )

@@ -71,15 +71,12 @@ def needs(policy: Policy, act: str) -> Needs:
     quotas = [part for part in parts if isinstance(part, Quota)]
     ladders = [part for part in parts if isinstance(part, Ladder)]
     return Needs(
-        facts=frozenset(name for name in _names(parts) if "." in name),
+        facts=frozenset(dotted_names(parts)),
         booking_reads=tuple(
             BookingRead(per, tuple(quota for quota in quotas if quota.per == per))
             for per in dict.fromkeys(quota.per for quota in quotas)
         ),
-        event_reads=tuple(
-            _event_read(per, [ladder for ladder in ladders if ladder.per == per])
-            for per in dict.fromkeys(ladder.per for ladder in ladders)
-        ),
+        event_reads=tuple(_event_reads(ladders)),
         locks=_in_order(_locks(rules, quotas)),
     )
 
@@ -98,6 +95,11 @@ def _matters(rule: Rule, act: str) -> bool:
     return rule.kind != "event" and rule.applies_to(act)
 
 
+def dotted_names(parts: Iterable[object]) -> set[str]:
+    """``person.level`` and the like: what is not a field of the request itself."""
+    return {name for name in _names(parts) if "." in name}
+
+
 def _names(parts: Iterable[object]) -> Iterable[str]:
     for part in parts:
         if isinstance(part, FieldTest):
@@ -110,9 +112,17 @@ def _names(parts: Iterable[object]) -> Iterable[str]:
             yield part.anchor
 
 
-def _event_read(per: tuple[str, ...], ladders: list[Ladder]) -> EventRead:
-    names = dict.fromkeys(name for ladder in ladders for name in ladder.weights)
-    return EventRead(per, tuple(names))
+def _event_reads(ladders: list[Ladder]) -> Iterable[EventRead]:
+    """Besides the parties by which ladders count those whom a step bars in their place (``who``)."""
+    names: dict[tuple[str, ...], dict[str, None]] = {}
+    for ladder in ladders:
+        actions = [action for step in ladder.steps for action in step.actions]
+        barred = (action.who for action in actions if action.who)
+        ends = (str(action.values["lift"]) for action in actions if "lift" in action.values)
+        wanted = dict.fromkeys((*ladder.weights, *ends))
+        for per in (ladder.per, *barred):
+            names.setdefault(per, {}).update(wanted)
+    return (EventRead(per, tuple(found)) for per, found in names.items())
 
 
 def _locks(rules: Iterable[Rule], quotas: Iterable[Quota]) -> Iterable[str]:

@@ -18,7 +18,7 @@ from .kinds.priority import Priority
 from .kinds.quota import Quota
 from .kinds.require import Require
 from .kinds.slots import Slots
-from .model import DEFAULT_ACTS, Case, Parameters, Policy, Rule
+from .model import DEFAULT_ACTS, Case, Check, Parameters, Policy, Rule
 from .situation import Situation, Subject
 from .values import as_instant
 
@@ -47,6 +47,29 @@ def sentence(rule: Rule, policy: Policy, audience: Mapping[str, Any]) -> str:
     if rule.acts_given and rule.acts != DEFAULT_ACTS and not all(_names_cancelling(case, rule) for case in cases):
         text = _("For %(acts)s: %(sentence)s") % {"acts": words.listed(map(words.act, rule.acts)), "sentence": text}
     return text[:1].upper() + text[1:]
+
+
+def limit(case: Case, rule: Rule) -> str:
+    """What one case asks, without its condition and without what follows when it is not kept."""
+    if case.free or case.parameters.is_empty:
+        text = _("no limit.")
+    elif _names_cancelling(case, rule):
+        text = _cancelling(case.parameters)
+    else:
+        text = _parameters(case.parameters, rule)
+    return text[:1].upper() + text[1:]
+
+
+def outcome(case: Case, rule: Rule) -> str:
+    """What follows when a case is not kept; empty for kinds that refuse nothing."""
+    if case.free or case.parameters.is_empty or not isinstance(case.parameters, Check):
+        return ""
+    said = case.outcome
+    if said.verdict == "approve":
+        return (_("%(role)s must approve") % {"role": words.role(said.role)}) + _silence(case)
+    if said.verdict == "notice":
+        return _("a notice is shown")
+    return _("refused") + (f" ({said.fix})" if said.fix else "")
 
 
 def _may_concern(condition: Condition, policy: Policy, audience: Mapping[str, Any]) -> bool:

@@ -28,9 +28,11 @@ def standing(
     """
     now = to_utc(now)
     read = [read_subject(event, policy.calendar) for event in events]
-    known = sorted((each for each in read if each.at is not None and each.at <= now), key=_instant)
-    found = [consequence for rule in policy.of_kind("ladder") for consequence in _climb(policy, rule, known, now)]
-    found = [_until_lifted(consequence, known) for consequence in found]
+    known = sorted((each for each in read if each.at is not None and each.at <= now), key=instant_of)
+    found: list[Consequence] = []
+    for rule in policy.of_kind("ladder"):
+        counted = [event for event in known if speaks_to(event, rule)]
+        found += [_until_lifted(each, counted) for each in _climb(policy, rule, counted, now)]
     if since is not None:
         found = [each for each in found if each.start >= to_utc(since)]
     else:
@@ -38,7 +40,13 @@ def standing(
     return sorted(found, key=lambda each: each.start)
 
 
-def _instant(event: Subject) -> datetime:
+def speaks_to(event: Subject, rule: Rule) -> bool:
+    """An event may name the layers whose ladders it concerns, by their place; without ``layers`` it is all."""
+    layers = event.fields.get("layers")
+    return layers is None or rule.layer in layers
+
+
+def instant_of(event: Subject) -> datetime:
     assert event.at is not None  # only such events are kept
     return event.at
 
@@ -57,16 +65,16 @@ def _climb(policy: Policy, rule: Rule, events: list[Subject], now: datetime) -> 
         if not weight or None in party:
             continue
         counted = begun.setdefault(ladder.per, {}).setdefault(party, [])
-        counted.append((_instant(event), weight))
-        count = _count(policy, ladder, counted, _instant(event))
-        for number, step in _reached(ladder, count, count - weight):
+        counted.append((instant_of(event), weight))
+        count = count_within(policy, ladder, counted, instant_of(event))
+        for number, step in steps_reached(ladder, count, count - weight):
             for action in step.actions:
                 yield _consequence(policy, rule, ladder, number, action, event)
             if ladder.restart and step is ladder.steps[-1]:
                 counted.clear()
 
 
-def _count(policy: Policy, ladder: Ladder, counted: list[tuple[datetime, Fraction]], at: datetime) -> Fraction:
+def count_within(policy: Policy, ladder: Ladder, counted: list[tuple[datetime, Fraction]], at: datetime) -> Fraction:
     """The weights within the window that ends with the event at ``at``; its far edge is outside."""
     if ladder.window is None:
         return sum((weight for _, weight in counted), Fraction(0))
@@ -78,7 +86,7 @@ def _count(policy: Policy, ladder: Ladder, counted: list[tuple[datetime, Fractio
     return sum((weight for when, weight in counted if when > edge), Fraction(0))
 
 
-def _reached(ladder: Ladder, count: Fraction, before: Fraction) -> Iterator[tuple[int, Step]]:
+def steps_reached(ladder: Ladder, count: Fraction, before: Fraction) -> Iterator[tuple[int, Step]]:
     """The steps that this event reaches, numbered from 1."""
     for number, step in enumerate(ladder.steps, 1):
         if count < step.at:
@@ -123,9 +131,9 @@ def _party(names: tuple[str, ...], event: Subject) -> dict[str, object]:
 def _begin(policy: Policy, action: Action, event: Subject) -> datetime:
     """The event's instant, unless the action begins otherwise; so too when that cannot be known."""
     if action.since is None:
-        return _instant(event)
-    situation = Situation(policy.calendar, event, "", _instant(event))
-    return action.since.resolve(situation.anchors(event)) or _instant(event)
+        return instant_of(event)
+    situation = Situation(policy.calendar, event, "", instant_of(event))
+    return action.since.resolve(situation.anchors(event)) or instant_of(event)
 
 
 def _until_lifted(consequence: Consequence, events: list[Subject]) -> Consequence:
@@ -136,7 +144,7 @@ def _until_lifted(consequence: Consequence, events: list[Subject]) -> Consequenc
     for event in events:
         same_party = all(event.fields.get(name) == value for name, value in consequence.party.items())
         concerned = same_party and event.fields.get("rule") in (None, consequence.rule_id)
-        at = _instant(event)
+        at = instant_of(event)
         if concerned and event.fields.get("name") in names and at >= consequence.start:
             return dataclasses.replace(consequence, until=min(at, consequence.until or at))
     return consequence

@@ -217,6 +217,18 @@ def field_name(key: str) -> str:
         "person.level": _("level of the person"),
         "person.level_since": _("level held since"),
         "person.hours": _("hours of operation"),
+        "person.levels": _("levels"),
+        "person.trained": _("trained"),
+        "person.last_used": _("last used"),
+        "person.last_use": _("last use"),
+        "person.last_service": _("last service"),
+        "person.failed_exams": _("failed exams"),
+        "person.inside": _("inside the institution"),
+        "organisation.kind": _("kind of organisation"),
+        "group.holders_A": _("holders of level A in the group"),
+        "next_waiting": _("somebody waiting for the time after"),
+        "minutes": _("minutes"),
+        "hours": _("hours"),
         "for_self": _("booked for oneself"),
         "reused": _("slot used by others"),
     }
@@ -236,6 +248,7 @@ def value(key: str, shown: Any) -> str:
         ("audience", "internal"): _("internal users"),
         ("audience", "academic"): _("academic users"),
         ("audience", "enterprise"): _("enterprises"),
+        ("audience", "inside"): _("members of the institution"),
     }
     return LABELS.get().get(f"{key}={shown}") or names.get((key, shown), str(shown))
 
@@ -246,6 +259,7 @@ def act(name: str) -> str:
         "change": _("changing"),
         "cancel": _("cancelling"),
         "extend": _("extending"),
+        "transfer": _("handing over"),
         "access": _("access"),
         "train": _("training"),
         "qualify": _("qualification"),

@@ -17,20 +17,21 @@ from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
 from backend.core.fields import checked
 from backend.core.http import go
-from backend.core.periods import to_utc
-from booking.actions.changing import cancel_booking, reschedule_booking, withdraw_booking
+from booking.actions.changing import cancel_booking, withdraw_booking
 from booking.actions.deciding import approve_booking, reject_booking
 from booking.actions.using import EARLY, finish_booking, start_booking
 from booking.feeds import render_booking
-from booking.forms import FinishForm, MoveForm, ReasonForm
+from booking.forms import FinishForm, ReasonForm
 from booking.models import Booking, Status
 from booking.queries import lists, scope
 from booking.queries.cancellation import cancellation
+from booking.queries.changes import movable
+from booking.queries.colleagues import colleagues_of
 from booking.queries.dossier import Ending, ending_of
+from booking.queries.several import companions
 from booking.views import show
 from booking.views.lifecycle import deadlines, lab_steps
 from booking.views.talk import talk_of
-from booking.views.when import moved, when
 from instruments.models import Mode
 from instruments.queries.rights import manages
 from invoices.models import ChargeState
@@ -71,9 +72,11 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "final_lines": show.ledger_lines(ending) if _is_final(ending) else [],
         **show.quote_and_charge(found, ending),
         "story": show.story(history, found.instrument.zone, confirmed_at_once=_at_once(history)),
-        "templates": show.reasons_to_reject() if "decide" in can else [],
+        "templates": show.reasons_to_reject(found.instrument) if "decide" in can else [],
+        "colleagues": colleagues_of(mine, found) if "transfer" in can else [],
         "finish": finish_form(found, ending, now) if "finish" in can else None,
         "talk": talk_of(mine, found) if customer or lab else None,
+        "companions": companions(mine, found),
         **deadlines(found, now, customer=customer),
     }
     return render(request, "booking/booking.html", context)
@@ -82,15 +85,23 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
 def steps(found: Booking, now: datetime, *, customer: bool, lab: bool) -> set[str]:
     """What this reader can do with the booking now."""
     status = found.status
-    waiting = {"move"} | ({"withdraw"} if customer else set())
-    confirmed = {"move": now < found.start, "cancel": now < found.end, "start": found.start - EARLY <= now < found.end}
+    ahead = now < found.start
+    length = {"length"} if movable(found, now) else set()
+    waiting = {"move"} | length | ({"withdraw", "transfer"} if customer else set())
+    confirmed = {
+        "move": ahead,
+        "length": bool(length),
+        "transfer": ahead and customer,
+        "cancel": now < found.end,
+        "start": found.start - EARLY <= now < found.end,
+    }
     # Without check-in, the lab logs what it operated; who works alone logs it themselves.
     confirmed["finish"] = now >= found.start and (lab or found.mode == Mode.SELF)
     if status == Status.REQUESTED:
         return waiting
     if status == Status.CONFIRMED:
         return {step for step, possible in confirmed.items() if possible}
-    return {"finish"} if status == Status.IN_USE else set()
+    return {"finish", "length"} if status == Status.IN_USE else set()
 
 
 def finish_form(found: Booking, ending: Ending, now: datetime) -> FinishForm:
@@ -212,48 +223,6 @@ def finish(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, text)
         return go(request, reverse("booking:usage"))
     return _there(request, found, text)
-
-
-@page
-def move(request: HttpRequest, pk: int) -> HttpResponse:
-    """Another time: the same days, times and live answer as on the instrument's page."""
-    mine = access(request)
-    found = scope.get_booking(mine, pk)
-    zone = found.instrument.zone
-    if request.method == "POST":
-        data = checked(MoveForm(request.POST, zone=zone))
-        done = reschedule_booking(
-            booking=found,
-            by=person(request),
-            start=data["start"],
-            end=data["end"],
-            reason=data["reason"],
-            version=data["version"],
-            by_lab=scope.acts_for_lab(mine, found),
-        )
-        again = done.status == Status.REQUESTED
-        text = _("Moved. The new time needs approval again.") if again else _("Moved to the new time.")
-        return _there(request, found, text)
-    length = int((to_utc(found.end) - to_utc(found.start)) / timedelta(minutes=1))
-    chosen: dict[str, Any] = {"length": str(length), "mode": found.mode}
-    context = {
-        "booking": found,
-        "instrument": found.instrument,
-        "answer": {"empty": True},
-        "form": MoveForm(initial={"version": found.version}, zone=zone),
-        **when(request, found.instrument, found.mode, chosen),
-    }
-    return render(request, "booking/move.html", context)
-
-
-@require_POST
-@page
-def check_move(request: HttpRequest, pk: int) -> HttpResponse:
-    found = scope.get_booking(access(request), pk)
-    form = MoveForm(request.POST, zone=found.instrument.zone)
-    answer = moved(form, found, timezone.now())
-    context = {"booking": found, "instrument": found.instrument, "answer": answer, "oob": True}
-    return render(request, "booking/_answer.html", context)
 
 
 @require_GET

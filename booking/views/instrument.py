@@ -25,7 +25,7 @@ from backend.core.http import go
 from booking.actions.requesting import request_booking
 from booking.forms import BookingForm, WishForm, wall_time
 from booking.models import Status
-from booking.queries import behalf, pages
+from booking.queries import behalf, pages, teaching
 from booking.queries import events as calendar
 from booking.views import show
 from booking.views.when import choose, reader_of, when, wished
@@ -59,6 +59,7 @@ def instrument(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         "instrument": found,
         "techniques": list(found.techniques.all()),
+        **_trainings(request, terms),
         "manages": manages(access(request), found),
         "reader": terms.reader,
         "modes": [(mode, Mode(mode).label) for mode in modes],
@@ -66,11 +67,21 @@ def instrument(request: HttpRequest, pk: int) -> HttpResponse:
         # Rules speak of times; who only hands in samples has none.
         "by_time": any(mode != Mode.SAMPLE for mode in found.modes),
         **_prices(terms),
-        "sentences": terms.sentences(),
+        "topics": terms.topics(),
     }
     if modes:
         context |= _panel(request, terms)
     return render(request, "booking/instrument.html", context)
+
+
+def _trainings(request: HttpRequest, terms: pages.Terms) -> dict[str, Any]:
+    """Which level the rules ask for, what the reader has, the trainings on offer; one query where there are none."""
+    user = person(request) if request.user.is_authenticated else None
+    return {
+        "needed_levels": teaching.needed_levels(terms.rules),
+        "own_facts": terms.parties.qualified.get((user.pk, terms.instrument.pk)) if user else None,
+        "ways": teaching.ways_to(terms.instrument, user, terms.now),
+    }
 
 
 def _prices(terms: pages.Terms) -> dict[str, Any]:
@@ -94,7 +105,7 @@ def _panel(request: HttpRequest, terms: pages.Terms) -> dict[str, Any]:
     if chosen.get("start") and not chosen.get("end"):
         chosen["end"] = chosen["start"] + timedelta(minutes=context["length"])
     chosen["mode"] = mode
-    arguments = _form_arguments(request, terms.instrument, terms.reader)
+    arguments = form_arguments(request, terms.instrument, terms.reader)
     form = BookingForm(initial=chosen, **arguments)
     answer = wished(WishForm(chosen, **arguments), terms.instrument, terms.reader, terms.now, access(request))
     return context | {"form": form, "mode": mode, "answer": answer, "by_sample": terms.by_sample}
@@ -127,7 +138,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     """What would happen, and why; writes nothing."""
     found = get_visible_instrument(access(request), pk)
     reader = reader_of(request)
-    form = WishForm(request.POST, **_form_arguments(request, found, reader))
+    form = WishForm(request.POST, **form_arguments(request, found, reader))
     answer = wished(form, found, reader, timezone.now(), access(request))
     return render(
         request, "booking/_answer.html", {"instrument": found, "reader": reader, "answer": answer, "oob": True}
@@ -142,7 +153,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     if not reader.may_book:
         raise Forbidden(detail=_("Your account belongs to no organisation that can book."))
-    data = checked(BookingForm(request.POST, **_form_arguments(request, found, reader)))
+    data = checked(BookingForm(request.POST, **form_arguments(request, found, reader)))
     booking = request_booking(
         by=person(request),
         user=data["user"] or person(request),
@@ -181,7 +192,7 @@ def events(request: HttpRequest, pk: int) -> JsonResponse:
     return JsonResponse(rows, safe=False)
 
 
-def _form_arguments(request: HttpRequest, found: Instrument, reader: pages.Reader) -> dict[str, Any]:
+def form_arguments(request: HttpRequest, found: Instrument, reader: pages.Reader) -> dict[str, Any]:
     """The organisations that the person may book for, the chosen one first, and their projects; one query."""
     if not reader.may_book:
         return {"instrument": found, "organisations": [], "projects": []}

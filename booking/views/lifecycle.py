@@ -18,10 +18,11 @@ from backend.core.http import go
 from backend.core.periods import to_utc
 from booking.actions.no_shows import mark_no_show
 from booking.forms import ReasonForm
-from booking.models import Booking, Status
+from booking.models import Booking, Displacement, DisplacementState, Status
 from booking.queries import scope
 from booking.queries.alternatives import alternatives
 from booking.queries.no_show import CORRECTION, can_be_corrected, check_in_until, no_show_fee, no_show_from
+from booking.queries.replacements import displacement_of, proposals
 from booking.queries.wishes import wish_of
 
 LOST = (Status.DISPLACED, Status.REJECTED, Status.EXPIRED, Status.WITHDRAWN)
@@ -39,13 +40,23 @@ def deadlines(found: Booking, now: datetime, *, customer: bool) -> dict[str, Any
     """For `_next.html`; queries only for who lost a time to an outage."""
     must_check_in = found.status == Status.CONFIRMED and found.instrument.check_in
     lost = customer and found.status in LOST
+    displacement = displacement_of(found)
+    proposed = proposals(displacement, now) if displacement else []
     return {
+        "displacement": displacement,
+        "proposals": proposed,
         "check_in_until": check_in_until(found) if must_check_in else None,
         "no_show_fee": no_show_fee(found).total if found.status == Status.CONFIRMED else None,
         "correct_until": found.changed_at + CORRECTION if can_be_corrected(found, now) else None,
         "again_url": _panel_url(found) if lost else "",
-        "other_times": _other_times(found, now) if lost and found.status == Status.DISPLACED else [],
+        "other_times": _other_times(found, now) if lost and _searches(found, displacement) and not proposed else [],
     }
+
+
+def _searches(found: Booking, displacement: Displacement | None) -> bool:
+    """Whether its customer has neither another time nor said that none is wanted."""
+    is_open = displacement is None or displacement.state == DisplacementState.OPEN
+    return found.status == Status.DISPLACED and is_open
 
 
 def _panel_url(found: Booking, **times: Any) -> str:
@@ -72,7 +83,7 @@ def _other_times(found: Booking, now: datetime) -> list[dict[str, Any]]:
             "end": datetime.fromisoformat(each["end"]),
             "url": _panel_url(found, start=each["start"], end=each["end"]),
         }
-        for each in sorted(alternatives(wish_of(found), now=now), key=lambda each: each["start"])
+        for each in sorted(alternatives(wish_of(found), now=now, elsewhere=False), key=lambda each: each["start"])
     ]
 
 

@@ -14,10 +14,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from backend.accounts.auth import access, page, person
 from backend.core.http import go
+from backend.core.text import whole_number
 from booking.actions import outages as actions
+from booking.actions.extending import extend_outage
 from booking.forms import OutageForm
 from booking.models import Booking
-from booking.queries.outages import get_outage, hit_bookings, split_outages
+from booking.queries.outages import get_outage, hit_bookings, shown_end, split_outages
 from instruments.models import Instrument, Outage
 from instruments.queries.rights import get_managed_instrument
 
@@ -33,13 +35,16 @@ def outages(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, instrument, form, status=422)
     data = form.cleaned_data
-    hits = list(hit_bookings(instrument, data["start"], data["end"]))
+    until = data["end"] or shown_end(instrument, max(data["start"], timezone.now()))
+    hits = list(hit_bookings(instrument, data["start"], until))
     if not _agreed(request, hits):
         return _page(request, instrument, form, hits=hits, status=_seen(request))
     made = actions.create_outage(
         instrument=instrument,
         start=data["start"],
-        end=data["end"],
+        end=until,
+        open_ended=data["open_ended"],
+        displaces=data["displaces"],
         reason=data["reason"],
         by=person(request),
         displace=bool(hits),
@@ -61,14 +66,17 @@ def change(request: HttpRequest, pk: int, outage: int) -> HttpResponse:
     if not form.is_valid():
         return _change_page(request, instrument, found, form, status=422)
     data = form.cleaned_data
-    hits = list(hit_bookings(instrument, data["start"], data["end"]))
+    until = data["end"] or found.end
+    hits = list(hit_bookings(instrument, data["start"], until))
     if not _agreed(request, hits):
         return _change_page(request, instrument, found, form, hits=hits, status=_seen(request))
     changed = actions.change_outage(
         outage=found,
         by=person(request),
         start=data["start"],
-        end=data["end"],
+        end=until,
+        open_ended=data["open_ended"],
+        displaces=data["displaces"],
         reason=data["reason"],
         displace=bool(hits),
         expected=[each.pk for each in hits],
@@ -84,6 +92,17 @@ def end(request: HttpRequest, pk: int, outage: int) -> HttpResponse:
     instrument = get_managed_instrument(access(request), pk)
     actions.end_outage(outage=get_outage(instrument, outage), by=person(request))
     messages.success(request, _("The instrument is in service again."))
+    return _back(request, instrument)
+
+
+@require_POST
+@page
+def extend(request: HttpRequest, pk: int, outage: int) -> HttpResponse:
+    """Displace what lies in the way of an outage without a known end: exactly what the person was shown."""
+    instrument = get_managed_instrument(access(request), pk)
+    seen = [whole_number(each) or 0 for each in request.POST.getlist("hit")[:1000]]
+    extend_outage(outage=get_outage(instrument, outage), by=person(request), expected=seen)
+    messages.success(request, _("The outage has been extended. Whom it hit has been told and is proposed other times."))
     return _back(request, instrument)
 
 
@@ -114,6 +133,8 @@ def _form_of(outage: Outage) -> OutageForm:
         "start": outage.start.astimezone(zone).replace(tzinfo=None),
         "end": outage.end.astimezone(zone).replace(tzinfo=None),
         "reason": outage.reason,
+        "open_ended": outage.open_ended,
+        "displaces": outage.displaces,
         "sequence": outage.sequence,
     }
     return OutageForm(initial=initial, zone=zone)

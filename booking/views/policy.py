@@ -1,4 +1,4 @@
-"""The rules of a layer for those who run it: in words, as a form of the usual ones, and as a file for experts."""
+"""The rules of a layer for those who run it: as cards in words, as a form of the usual ones, and as a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,19 +18,14 @@ from backend.core.fields import checked
 from backend.core.text import whole_number
 from booking.actions.policies import save_rules
 from booking.models import Layer, Policy
-from booking.policy_forms import PolicyFileForm, RulesForm
+from booking.policy_forms.kinds import ABOUT
+from booking.policy_forms.starting import StartingForm, starting_forms
+from booking.policy_forms.usual import PolicyFileForm, RulesForm, SaveForm
 from booking.queries.holders import Holder, get_holder
-from booking.queries.policy import liftable, policy_in_force, told, versions, wider_policies
+from booking.queries.policy import cards, differences, leftovers, liftable, policy_in_force, versions, wider_policies
 from booking.rules.presets import apply_presets, fits_the_form, read_presets
-
-EMPTY: dict[str, Any] = {"rules": []}
-# The addresses of each layer's page, its file, and where a file is sent.
-NAMES = {
-    Layer.NETWORK: ("network_rules", "network_rules_file", "upload_network_rules"),
-    Layer.INSTITUTION: ("institution_rules", "institution_rules_file", "institution_upload"),
-    Layer.GROUP: ("group_rules", "group_rules_file", "upload_group_rules"),
-    Layer.INSTRUMENT: ("rules", "rules_file", "upload_rules"),
-}
+from booking.views.policy_draft import EMPTY, Desk, addresses, drop, open_desk, other_language, shown
+from booking.views.policy_try import trial
 
 
 @page
@@ -39,54 +33,67 @@ NAMES = {
 def rules(request: HttpRequest, pk: int = 0, layer: Layer = Layer.INSTRUMENT) -> HttpResponse:
     """Answers to the usual questions make a new version; rules that no question asks for are kept."""
     holder = get_holder(access(request), layer, pk)
-    policy, wider = policy_in_force(holder), wider_policies(holder)
-    document = policy.document if policy else EMPTY
-    fits = fits_the_form(document)
+    desk, wider = open_desk(request, holder), wider_policies(holder)
     form = RulesForm(
         request.POST or None,
-        initial=dataclasses.asdict(read_presets(document)),
-        liftable=liftable(wider, document),
-        earliest=holder.today if policy else None,
+        initial=dataclasses.asdict(read_presets(desk.document)),
+        liftable=liftable(wider, desk.document),
+        earliest=holder.today if desk.policy else None,
     )
-    if request.method == "POST" and fits and form.is_valid():
+    if request.method == "POST" and fits_the_form(desk.document) and form.is_valid():
         saved = save_rules(
             holder=holder,
-            document=apply_presets(document, form.answers(form.cleaned_data)),
+            document=apply_presets(desk.document, form.answers(form.cleaned_data)),
             by=person(request),
             valid_from=form.cleaned_data["valid_from"],
+            base=desk.base,
         )
+        drop(request, holder)
         messages.success(request, _("Version %(version)s is saved.") % {"version": saved.version})
-        return redirect(_addresses(holder)["page_url"])
-    context = {
+        return redirect(addresses(holder)["page_url"])
+    return rules_page(request, desk, wider, form)
+
+
+def rules_page(
+    request: HttpRequest,
+    desk: Desk,
+    wider: list[Policy],
+    form: RulesForm,
+    *,
+    starting: StartingForm | None = None,
+) -> HttpResponse:
+    """``starting`` is the card that was sent with something wrong in it."""
+    holder, policy = desk.holder, desk.policy
+    context: dict[str, Any] = {
         "form": form,
-        "fits": fits,
+        "fits": fits_the_form(desk.document),
         "policy": policy,
         "today": holder.today,
         "versions": versions(holder),
-        "told": told(holder, wider, policy),
+        "cards": cards(holder, wider, desk.document, other_language()),
+        "leftovers": leftovers(wider, desk.document),
+        "last_place": len(desk.document.get("rules", [])) - 1,
+        "windows": desk.document.get("windows", {}),
+        "other_language": other_language(),
         "inherits": bool(wider),
         "reached": holder.instruments().count() if holder.instrument is None else 0,
         "file_form": PolicyFileForm(),
-        **_shown(holder),
+        "kinds": [(kind, *about) for kind, about in ABOUT.items()],
+        "starters": [starting if starting and each.code == starting.code else each for each in starting_forms()],
+        "started": starting.code if starting else "",
+        **trial(request, holder),
+        **shown(holder),
     }
-    return render(request, "booking/rules.html", context, status=422 if form.errors else 200)
-
-
-def _addresses(holder: Holder) -> dict[str, str]:
-    arguments = [] if holder.layer == Layer.NETWORK else [holder.pk]
-    urls = [reverse(f"booking:{name}", args=arguments) for name in NAMES[holder.layer]]
-    return dict(zip(("page_url", "file_url", "upload_url"), urls, strict=True))
-
-
-def _shown(holder: Holder) -> dict[str, Any]:
-    return {
-        "holder": holder,
-        "layer": holder.layer.name.lower(),
-        "instrument": holder.instrument,
-        "group": holder.group,
-        "owner": holder.owner,
-        **_addresses(holder),
-    }
+    if desk.changed:
+        gone, come = differences(holder, policy.document if policy else EMPTY, desk.document)
+        context |= {
+            "changed": True,
+            "gone": gone,
+            "come": come,
+            "save_form": SaveForm(holder.today if policy else None),
+        }
+    wrong = bool(form.errors) or starting is not None
+    return render(request, "booking/rules.html", context, status=422 if wrong else 200)
 
 
 @page
@@ -120,5 +127,6 @@ def upload_rules(request: HttpRequest, pk: int = 0, layer: Layer = Layer.INSTRUM
     if not isinstance(document, dict):
         raise invalid("file", _("The file must hold one JSON object with “rules”."))
     saved = save_rules(holder=holder, document=document, by=person(request))
+    drop(request, holder)
     messages.success(request, _("Version %(version)s is saved.") % {"version": saved.version})
-    return redirect(_addresses(holder)["page_url"])
+    return redirect(addresses(holder)["page_url"])

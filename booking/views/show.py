@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Role
@@ -21,7 +22,8 @@ from booking.forms import WALL
 from booking.models import Booking, Status
 from booking.queries.dossier import Ending
 from booking.queries.owed import compared, owed_for_booking
-from instruments.models import Mode
+from booking.queries.reasons import reasons_for
+from instruments.models import Instrument, Mode
 from instruments.pricing.published import PublishedRow
 from instruments.pricing.units import unit_label
 
@@ -161,6 +163,7 @@ def offers(
                 "same_start": wall(start, zone),
                 "shorter_end": wall(start + shorter, zone) if shorter else "",
                 "fix_text": refusal.fix_text,
+                "training": refusal.params.get("training"),
                 "fix": fix,
                 "fix_start": wall(fix, zone) if fix else "",
                 "fix_end": wall(fix + length, zone) if fix else "",
@@ -201,6 +204,11 @@ def acts() -> dict[str, tuple[str, str]]:
         "booking.cancel": (_("Cancelled"), "off"),
         "booking.displace": (_("Displaced by an outage"), "bad"),
         "booking.reschedule": (_("Moved to another time"), "busy"),
+        "booking.replace": (_("Another time was booked instead"), "good"),
+        "booking.decline_replacement": (_("Replacement declined"), "off"),
+        "booking.extend": (_("Made longer"), "busy"),
+        "booking.shorten": (_("Made shorter"), "busy"),
+        "booking.transfer": (_("Handed to a colleague"), "busy"),
         "booking.start": (_("Use started"), "busy"),
         "booking.finish": (_("Use logged"), "good"),
         "booking.no_show": (_("Nobody came"), "bad"),
@@ -219,7 +227,7 @@ def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_
     for row in history:
         after, detail = row["after"], row["reason"]
         was, time = _times(after, zone, "was_start", "was_end") or time, _times(after, zone, "start", "end") or time
-        if row["action"] == "booking.reschedule" and time:
+        if row["action"] in ("booking.reschedule", "booking.extend", "booking.shorten") and time:
             moved = f"{was} → {time}" if was else f"→ {time}"
             detail = f"{moved} · {detail}" if detail else moved
         text, tone = words.get(row["action"], (row["action"], "off"))
@@ -247,15 +255,9 @@ def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> s
     return clock_words(start, end, zone)
 
 
-def reasons_to_reject() -> list[str]:
+def reasons_to_reject(instrument: Instrument) -> list[str]:
     """Sentences that a manager sends with one click and may change."""
-    return [
-        _("The time is needed for maintenance. Please choose another time."),
-        _("Please describe the samples and the measurement in more detail, then ask again."),
-        _("This sample cannot be measured with this instrument. Please call us, we will suggest another."),
-        _("An agreement with your organisation is needed first. Please contact our office."),
-        _("A training on this instrument is needed before you can use it yourself."),
-    ]
+    return reasons_for(instrument.institution_id, get_language() or "")
 
 
 def status_tone(booking: Booking) -> str:

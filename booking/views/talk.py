@@ -14,15 +14,15 @@ from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
 from booking.actions.conversation import MOST_TEXT, add_note, is_open
 from booking.documents import attachment_response
-from booking.models import Booking, Side
+from booking.models import Booking, SampleOrder, Side
 from booking.queries import scope
 from booking.queries.conversation import conversation, get_attachment, side_of
 from booking.rules.attachments import MOST_BYTES, MOST_FILES, TYPES_IN_WORDS
 
 
-def talk_of(mine: Access, booking: Booking) -> dict[str, Any]:
+def talk_of(mine: Access, booking: Booking | SampleOrder) -> dict[str, Any]:
     """What `booking/_talk.html` shows."""
-    side = side_of(mine, booking)
+    side, ordered = side_of(mine, booking), isinstance(booking, SampleOrder)
     return {
         "notes": list(conversation(booking)),
         "side": side,
@@ -33,6 +33,8 @@ def talk_of(mine: Access, booking: Booking) -> dict[str, Any]:
         "most_files": MOST_FILES,
         "most_bytes": MOST_BYTES,
         "types": TYPES_IN_WORDS,
+        "url": reverse("booking:sample_talk" if ordered else "booking:talk", args=[booking.pk]),
+        "file_page": "booking:sample_file" if ordered else "booking:file",
     }
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import partial
+from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
+from django import forms
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from backend.accounts.auth import access, current_organisation
@@ -22,6 +26,7 @@ from booking.queries import times as free
 from booking.queries.alternatives import alternatives
 from booking.queries.assess import assess
 from booking.queries.behalf import as_asked
+from booking.queries.changes import proposed
 from booking.queries.wishes import Assessment, Wish, wish_of
 from booking.views import show
 from instruments.models import Instrument
@@ -101,30 +106,67 @@ def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetim
     if data["user"]:
         assessed = as_asked(mine, wish, assessed)
     others = [] if assessed.bookable else alternatives(wish, now=now)
-    return _shown(wish, assessed, form, now, partial(assess, now=now)) | {
-        "others": [_other(each, found) for each in others]
+
+    def works(start: datetime, end: datetime) -> bool:
+        return assess(wish.at(start, end), now=now).bookable
+
+    return _shown(wish, assessed, now, works) | {
+        "which": form.which,
+        "wait_query": _wait_query(wish, assessed),
+        "repeat_query": _repeat_query(form) if reader.may_book else "",
+        "others": [_other(each, wish, found) for each in others],
     }
 
 
-def moved(form: TimesForm, booking: Booking, now: datetime) -> dict[str, Any]:
-    """The same for moving a booking."""
+REPEATED = "start end start_fold end_fold mode samples organisation project party party_email purpose notes".split()
+
+
+def _repeat_query(form: WishForm) -> str:
+    """For the link to a series that begins with this time."""
+    chosen = {name: form.data.get(name) for name in REPEATED if form.data.get(name)}
+    for name in ("start", "end"):
+        chosen[name] = show.wall(form.cleaned_data[name], form.zone)
+    return urlencode(chosen)
+
+
+def _wait_query(wish: Wish, assessed: Assessment) -> str:
+    """For the link to the waitlist, where what is taken is among the reasons."""
+    if not any(refusal.code == "taken" for refusal in assessed.refusals):
+        return ""
+    zone = wish.instrument.zone
+    return urlencode({"start": show.wall(wish.start, zone), "end": show.wall(wish.end, zone), "mode": wish.mode})
+
+
+def moved(form: TimesForm, booking: Booking, now: datetime, *, by_lab: bool) -> dict[str, Any]:
+    """The same for another time of a booking, with its price before and after."""
     problem = _unready(form)
     if problem:
         return problem
-    wish = wish_of(booking).at(form.cleaned_data["start"], form.cleaned_data["end"])
-    asking = partial(assess, now=now, act="change", before=booking)
-    return _shown(wish, asking(wish), form, now, asking)
+    start, end = form.cleaned_data["start"], form.cleaned_data["end"]
+    return proposal(booking, start, end, now, by_lab=by_lab) | {"which": form.which}
+
+
+def proposal(booking: Booking, start: datetime, end: datetime, now: datetime, *, by_lab: bool) -> dict[str, Any]:
+    """What `[start, end)` would mean for the booking, for `_answer.html` and `_drag.html`."""
+    change = proposed(booking, start, end, now=now, by_lab=by_lab)
+    assessed = replace(change.assessed, refusals=change.refusals)
+
+    def works(there: datetime, until: datetime) -> bool:
+        return not proposed(booking, there, until, now=now, by_lab=by_lab).refusals
+
+    shown = _shown(wish_of(booking).at(start, end), assessed, now, works)
+    return shown | {"which": {}, "change": change}
 
 
 def _unready(form: TimesForm) -> dict[str, Any]:
     if not (form.data.get("start") and form.data.get("end")):
         return {"empty": True}
     if not form.is_valid():
-        return {"errors": _problems(form), "which": form.which}
+        return {"errors": problems_of(form), "which": form.which}
     return {}
 
 
-def _problems(form: TimesForm) -> list[str]:
+def problems_of(form: forms.BaseForm) -> list[str]:
     """What is wrong, each once; “give a date” says of which field."""
     out: list[str] = []
     for name, errors in form.errors.as_data().items():
@@ -136,24 +178,16 @@ def _problems(form: TimesForm) -> list[str]:
 
 
 def _shown(
-    wish: Wish, assessed: Assessment, form: TimesForm, now: datetime, asking: Callable[[Wish], Assessment]
+    wish: Wish, assessed: Assessment, now: datetime, works: Callable[[datetime, datetime], bool]
 ) -> dict[str, Any]:
+    """A rule's suggestion knows nothing of opening hours and of what is taken: only what ``works`` gets a button."""
     zone, length = wish.instrument.zone, wish.end - wish.start
-    known: dict[tuple[datetime, datetime], bool] = {}
-
-    def works(start: datetime, end: datetime) -> bool:
-        """A rule's suggestion knows nothing of opening hours and of what is taken."""
-        if (start, end) not in known:
-            known[start, end] = asking(wish.at(start, end)).bookable
-        return known[start, end]
-
     first, last = wish.start.astimezone(zone).date(), wish.end.astimezone(zone).date()
     return {
         "start": wish.start,
         "end": wish.end,
-        "which": form.which,
         "assessed": assessed,
-        "refusals": show.offers(assessed.refusals, wish.start, length, zone, works),
+        "refusals": show.offers(assessed.refusals, wish.start, length, zone, cache(works)),
         "roles": show.roles_words(assessed.approval.roles),
         "held_until": hold_until(wish, assessed, now, now=now) if assessed.approval.roles else None,
         "lines": show.lines(quote_out(assessed.quote)),
@@ -161,7 +195,17 @@ def _shown(
     }
 
 
-def _other(each: dict[str, Any], found: Instrument) -> dict[str, Any]:
+def _other(each: dict[str, Any], wish: Wish, found: Instrument) -> dict[str, Any]:
+    """An alternative as a button that fills the panel, or as a link to another instrument's panel."""
     start, end = datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"])
-    words = {"wall_start": show.wall(start, found.zone), "wall_end": show.wall(end, found.zone)}
-    return {"start": start, "end": end, **words}
+    out = {
+        **each,
+        "start": start,
+        "end": end,
+        "wall_start": show.wall(start, found.zone),
+        "wall_end": show.wall(end, found.zone),
+    }
+    if each["instrument"] != found.pk:
+        chosen = {"start": each["start"], "end": each["end"], "mode": wish.mode}
+        out["url"] = f"{reverse('booking:instrument', args=[each['instrument']])}?{urlencode(chosen)}"
+    return out

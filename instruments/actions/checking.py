@@ -24,7 +24,7 @@ EDITABLE = (
     "province", "city", "county", "street", "address", "postcode", "contact_name", "contact_phone", "contact_email",
     "funds", "customs_supervised", "declaration_no", "declaration_date", "condition", "sharing", "mode_self",
     "mode_operator", "mode_sample", "units", "timezone", "open_on_holidays", "setup_minutes", "cleaning_minutes",
-    "hold_hours", "check_in", "no_show_grace",
+    "hold_hours", "offer_minutes", "check_in", "no_show_grace",
 )  # fmt: skip
 DECIDE_MODES = {"sharing", "mode_self", "mode_operator", "mode_sample"}
 LONGEST_TEXT = 20_000

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from backend.core.errors import Refused, refuse
+from backend.core.periods import Period, subtract
 from instruments.models import Instrument, Occupancy, Outage
 from instruments.rules import Taken, first_free_unit
 
@@ -23,28 +24,47 @@ def lock_instruments(pks: Iterable[int]) -> dict[int, Instrument]:
 
 
 def occupy(
-    *, instrument: Instrument, start: datetime, end: datetime, kind: str, replacing: Occupancy | None = None
+    *,
+    instrument: Instrument,
+    start: datetime,
+    end: datetime,
+    kind: str,
+    replacing: Occupancy | None = None,
+    same_unit: bool = False,
+    unit: int | None = None,
 ) -> Occupancy:
     """Take a unit for ``[start, end)`` plus set-up and cleaning; `Refused` with ``taken`` where none is free.
 
     ``replacing`` (the booking's present row) does not count and is moved instead of a new row being
-    written, so that a failed change leaves the old time untouched. Lock the instrument first.
+    written, so that a failed change leaves the old time untouched; its unit is kept where that is free,
+    and with ``same_unit`` no other will do. ``unit`` is one that was found free under the same lock.
+    Lock the instrument first.
     """
     start -= timedelta(minutes=instrument.setup_minutes)
     end += timedelta(minutes=instrument.cleaning_minutes)
-    unit = first_free_unit(_taken(instrument, start, end, replacing), units=instrument.units, start=start, end=end)
-    if unit is None:
-        raise taken()
+    if unit is None or replacing is not None:
+        unit = _unit_for(instrument, start, end, replacing, same_unit=same_unit)
     row = replacing or Occupancy(instrument=instrument)
     row.unit, row.start, row.end, row.kind = unit, start, end, kind
     try:
-        with transaction.atomic():
-            row.save()
-    except IntegrityError as error:
+        row.save()
+    except IntegrityError as error:  # then nothing else can be done in this transaction
         if "no_overlap" in str(error):
             raise taken() from error
         raise
     return row
+
+
+def _unit_for(
+    instrument: Instrument, start: datetime, end: datetime, replacing: Occupancy | None, *, same_unit: bool
+) -> int:
+    busy = _taken(instrument, start, end, replacing)
+    unit = first_free_unit(busy, units=instrument.units, start=start, end=end)
+    if replacing is not None and replacing.unit not in {each.unit for each in busy}:
+        unit = replacing.unit
+    if unit is None or (same_unit and replacing is not None and unit != replacing.unit):
+        raise taken()
+    return unit
 
 
 def _taken(instrument: Instrument, start: datetime, end: datetime, replacing: Occupancy | None) -> list[Taken]:
@@ -68,6 +88,17 @@ def relabel(*, occupancy: Occupancy, kind: str) -> None:
 def vacate(*, occupancy_ids: Collection[int]) -> None:
     """Give the time back."""
     Occupancy.objects.filter(pk__in=list(occupancy_ids)).delete()
+
+
+def occupy_around(*, outage: Outage, start: datetime, end: datetime) -> None:
+    """Take for the outage what nobody else has of ``[start, end)`` on each unit. Lock the instrument first."""
+    rows = Occupancy.objects.filter(instrument=outage.instrument).overlapping(start, end)
+    taken = [Taken(*row) for row in rows.values_list("unit", "start", "end")]
+    for unit in range(1, outage.instrument.units + 1):
+        for piece in subtract([Period(start, end)], [Period(t.start, t.end) for t in taken if t.unit == unit]):
+            Occupancy.objects.create(
+                instrument=outage.instrument, unit=unit, start=piece.start, end=piece.end, kind="outage", outage=outage
+            )
 
 
 def occupy_every_unit(*, outage: Outage) -> None:

@@ -36,7 +36,8 @@ SECTIONS: dict[str, tuple[Any, list[str]]] = {
     ),
     "booking": (
         _("Booking"),
-        ["group", "setup_minutes", "cleaning_minutes", "hold_hours", "check_in", "no_show_grace", "timezone"],
+        ["group", "setup_minutes", "cleaning_minutes", "hold_hours", "offer_minutes", "check_in", "no_show_grace",
+         "timezone"],
     ),
     "place": (
         _("Place and contact"),
@@ -106,6 +107,7 @@ class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
             "setup_minutes": _("Kept free before each booking."),
             "cleaning_minutes": _("Kept free after each booking."),
             "hold_hours": _("A request that nobody answers gives its time back."),
+            "offer_minutes": _("So long is time that becomes free kept for whoever is first on the waitlist."),
             "check_in": _("Without check-in in time, the booking becomes a no-show."),
             "timezone": _("The IANA name, such as Asia/Shanghai."),
             "sharing": _("Only what is open to all stands in the public catalogue."),

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.audit.actions import record
+from backend.audit.actions import Act, record_all
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.money import ZERO
@@ -66,13 +66,54 @@ def reserve_charges(
             raise refuse("charge_not_reserved", _("This has been charged already; its quote cannot change any more."))
     before = figures(charge)
     changed = post_lines(charge, Stage.RESERVED, lines)
-    for name, value in {**described, "project_id": project_id}.items():
+    for name, value in {**described, "project_id": project_id, "user_id": user_id}.items():
         setattr(charge, name, value)
     charge.reserved_total = charge.total = total_of([as_posted(line) for line in lines])
-    charge.save(update_fields=[*described, "project", "reserved_total", "total"])
+    charge.save(update_fields=[*described, "project", "user", "reserved_total", "total"])
     if created or changed:
         record_charge(charge, "charge.reserved", {} if created else before, by_id or user_id)
     return charge
+
+
+def open_charge(
+    *,
+    source: str,
+    source_uid: UUID,
+    institution_id: int,
+    customer_id: int,
+    project_id: int | None,
+    user_id: int,
+    subject: str,
+    service_date: date,
+    price_list: str,
+    currency: str,
+    lines: Sequence[Line],
+    by_id: int | None = None,
+) -> Act:
+    """`reserve_charges` for what was made in this transaction and has no charge yet; two queries.
+
+    Returns the act for the institution's audit chain: the caller records it together with its own.
+    """
+    posted = [as_posted(line) for line in lines]
+    total = total_of(posted)
+    charge = Charge.objects.create(
+        source=source,
+        source_uid=source_uid,
+        institution_id=institution_id,
+        customer_id=customer_id,
+        project_id=project_id,
+        user_id=user_id,
+        subject=subject[:200],
+        service_date=service_date,
+        price_list=price_list[:100],
+        currency=currency,
+        reserved_total=total,
+        total=total,
+    )
+    ChargeLine.objects.bulk_create(
+        posted_line(charge, Stage.RESERVED, position, line) for position, line in enumerate(posted, 1)
+    )
+    return act_of(charge, "charge.reserved", {}, by_id or user_id)
 
 
 @atomic_action
@@ -223,8 +264,11 @@ def figures(charge: Charge) -> dict[str, object]:
 
 
 def record_charge(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> None:
-    record(
-        organisation_id=charge.institution_id,
+    record_all(organisation_id=charge.institution_id, acts=[act_of(charge, action, before, by_id)])
+
+
+def act_of(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> Act:
+    return Act(
         actor_id=by_id,
         action=action,
         object_type="charge",

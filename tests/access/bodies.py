@@ -9,10 +9,18 @@ from uuid import UUID
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from booking.policy_forms.editor import opened
 from tests.access.more import TABLE, picture
 from tests.access.world import LICENCE, UNKNOWN, World
 from tests.factories import SIMPLE_PRICES
 
+# Changing the rules of a layer, and trying them.
+RULE_PAGES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "edit": lambda w: {"state": opened({"rules": []}, 0, {"kind": "length", "max": 60}, "length").state, "do": "look"},
+    "change": lambda w: {"do": "discard"},
+    "start": lambda w: {"starter": "cancel", "cancel-cancel_hours": "24"},
+    "try": lambda w: {**WALL, "instrument": w.ids["instrument"], "audience": "enterprise", "mode": "self"},
+}
 # Which object a parameter names: the longest beginning of "METHOD route" that fits decides.
 OBJECTS: dict[str, dict[str, str]] = {
     "/api/v1/instruments/": {"pk": "instrument"},
@@ -25,12 +33,38 @@ OBJECTS: dict[str, dict[str, str]] = {
     "/bookings/{pk}/start/": {"pk": "soon"},
     "/bookings/{pk}/finish/": {"pk": "running"},
     "/api/v1/bookings/": {"pk": "confirmed"},
+    "/bookings/series/": {"pk": "series", "date": "skipped"},
+    "/api/v1/bookings/series/": {"pk": "series", "date": "skipped"},
+    "/bookings/together/": {"pk": "bundle"},
+    "/api/v1/bookings/several/": {"pk": "bundle"},
     "/api/v1/bookings/{pk}/withdraw": {"pk": "requested"},
     "/api/v1/bookings/{pk}/approve": {"pk": "requested"},
     "/api/v1/bookings/{pk}/reject": {"pk": "requested"},
     "/api/v1/bookings/{pk}/start": {"pk": "soon"},
     "/api/v1/bookings/{pk}/finish": {"pk": "running"},
     "/desk/": {"pk": "requested"},
+    "/bookings/waiting/": {"pk": "wait"},
+    "/api/v1/waitlist/": {"pk": "wait"},
+    "/bookings/{pk}/replacements/": {"pk": "displaced", "rid": "replacement"},
+    "/api/v1/bookings/{pk}/replacements": {"pk": "displaced", "rid": "replacement"},
+    "/instruments/{pk}/samples/": {"pk": "sampled"},
+    **{
+        f"{place}{step}": {"pk": order, "file": "result", "file_id": "result"}
+        for place, end in (("/samples/{pk}/", "/"), ("/api/v1/sample-orders/{pk}/", ""))
+        for step, order in (
+            (f"agree{end}", "submitted_order"), (f"accept{end}", "new_order"), (f"reject{end}", "new_order"),
+            (f"receive{end}", "accepted_order"), (f"start{end}", "received_order"),
+            (f"machine-time{end}", "received_order"), (f"finish{end}", "testing_order"),
+            (f"return{end}", "testing_order"), ("results", "testing_order"), ("labels.pdf", "new_order"),
+        )
+    },
+    "/samples/": {"pk": "new_order"},
+    "/api/v1/sample-orders/": {"pk": "new_order"},
+    "/samples/{pk}/results/{file}/": {"pk": "done_order", "file": "delivered"},
+    "/samples/{pk}/results/{file}/withdraw/": {"pk": "testing_order", "file": "result"},
+    "/api/v1/sample-orders/{pk}/results/": {"pk": "done_order", "file_id": "delivered"},
+    "/samples/{pk}/files/": {"pk": "new_order", "file": "order_file"},
+    "/api/v1/sample-orders/{pk}/files/": {"pk": "new_order", "file_id": "order_file"},
     "/usage/": {"pk": "recorded"},
     "/api/v1/usage/": {"pk": "recorded"},
     "/calendar/": {"token": "calendar"},
@@ -52,6 +86,8 @@ OBJECTS: dict[str, dict[str, str]] = {
     "/manage/instruments/{pk}/photos/": {"pk": "instrument", "photo_pk": "photo"},
     "/manage/instruments/{pk}/outages/": {"pk": "idle", "outage": "outage"},
     "/manage/instruments/{pk}/outages/{outage}/end/": {"pk": "idle", "outage": "running_outage"},
+    "/manage/instruments/{pk}/outages/{outage}/extend/": {"pk": "broken", "outage": "open_outage"},
+    "/api/v1/instruments/{pk}/outages/{outage}/extend": {"pk": "broken", "outage": "open_outage"},
     "/api/v1/instruments/{pk}/outages/": {"pk": "idle", "outage": "outage"},
     "/api/v1/instruments/{pk}/outages/{outage}/end": {"pk": "idle", "outage": "running_outage"},
     "/manage/groups/": {"pk": "instrument_group"},
@@ -78,6 +114,26 @@ OBJECTS: dict[str, dict[str, str]] = {
     "/api/v1/invoices/": {"invoice_id": "issued"},
     "/api/v1/invoices/{invoice_id}/issue": {"invoice_id": "draft"},
     "/api/v1/exports/": {"form": "=csv"},
+    "/trainings/": {"pk": "training"},
+    "/trainings/sessions/": {"pk": "training_session"},
+    "/account/qualifications/requests/": {"pk": "training_request"},
+    "/manage/trainings/": {"pk": "training"},
+    "/manage/trainings/sessions/": {"pk": "training_session"},
+    "/manage/trainings/sessions/{pk}/results/": {"pk": "training_begun"},
+    "/manage/trainings/requests/": {"pk": "training_request"},
+    "/manage/qualifications/": {"pk": "qualification", "form": "=csv"},
+    "/manage/agreements/": {"pk": "agreement"},
+    "/account/record/": {"pk": "entry", "form": "=csv"},
+    "/manage/violations/": {"pk": "entry", "form": "=csv"},
+    "/manage/violations/{pk}/decide/": {"pk": "contested"},
+    "/api/v1/violations/": {"pk": "entry"},
+    "/api/v1/appeals/": {"pk": "appeal"},
+    "/api/v1/trainings/": {"pk": "training"},
+    "/api/v1/training-sessions/": {"pk": "training_session"},
+    "/api/v1/training-sessions/{pk}/results": {"pk": "training_begun"},
+    "/api/v1/training-requests/": {"pk": "training_request"},
+    "/api/v1/qualifications/": {"pk": "qualification"},
+    "/api/v1/agreements/": {"pk": "agreement"},
     "/account/confirm-email/": {"key": "=x"},
     "/account/password/reset/key/": {"uidb36": "=1", "key": "=x"},
     "/account/2fa/webauthn/keys/": {"pk": "=1"},
@@ -88,6 +144,13 @@ SLOT = {"start": "2026-12-08T09:00:00+08:00", "end": "2026-12-08T10:00:00+08:00"
 USED = {"start": "2026-11-24T10:00", "end": "2026-11-24T10:30"}
 MEASURED = {name: f"{value}:00+08:00" for name, value in USED.items()}
 WALL = {"start": "2026-12-08T09:00", "end": "2026-12-08T10:00"}
+COURSE = {"name": "Walk", "level": "A", "rank": 1, "hours": "any", "active": "on"}
+LATER_WALL = {"start": "2026-12-08T11:00", "end": "2026-12-08T12:00"}
+LATER = {name: f"{value}:00+08:00" for name, value in LATER_WALL.items()}
+SERIES = {
+    **WALL, "mode": "self", "purpose": "Walk", "frequency": "WEEKLY", "ending": "count", "count": "2",
+    "on_conflict": "skip",
+}  # fmt: skip
 ENTERPRISE = {
     "enterprise-name": "Walk", "enterprise-uscc": LICENCE, "enterprise-region": "X", "enterprise-address": "X",
     "enterprise-phone": "1",
@@ -103,12 +166,55 @@ def _wish(world: World) -> dict[str, Any]:
     return {**SLOT, "instrument": world.ids["instrument"], "mode": "self", "purpose": "Walk"}
 
 
+def _item(world: World) -> dict[str, Any]:
+    return {name: value for name, value in _wish(world).items() if name != "purpose"}
+
+
 def _step(world: World, kind: str = "confirmed", **more: Any) -> dict[str, Any]:
     return {"version": world.versions(kind), "reason": "Walk", **more}
 
 
+def _barred(world: World) -> dict[str, Any]:
+    return {"institution": world.ids["institution"], "person": world.people["member"].pk}
+
+
+CREDIT = {
+    "start": "100", "floor": "0", "ceiling": "120", "completed": "1", "recovery": "5", "recovery_days": "30",
+    "appeal_days": "14",
+}  # fmt: skip
+def _samples(world: World) -> dict[str, Any]:
+    return {"instrument": world.ids["sampled"], "items": [{"name": "Walk", "quantity": 1}]}
+
+
+SAMPLE_ROW = {"row": ["a"], "item-a-name": "Walk", "item-a-quantity": "1"}
+TESTED = {"quantity": "1", "fact_points": "1"}
+
+
+def _per_item(world: World, kind: str, values: dict[str, str]) -> dict[str, Any]:
+    items = world.ids[f"{kind}_items"]
+    return {f"item-{pk}-{name}": value for pk in items for name, value in values.items()}
+
+
 Body = Callable[[World], Any]
 BODIES: dict[str, Body] = {
+    "POST /instruments/{pk}/samples/": lambda w: {**SAMPLE_ROW, "purpose": "Walk"},
+    "POST /instruments/{pk}/samples/check/": lambda w: {**SAMPLE_ROW, "purpose": "Walk"},
+    "POST /samples/{pk}/cancel/": lambda w: {"reason": "Walk"},
+    "POST /samples/{pk}/reject/": lambda w: {"reason": "Walk"},
+    "POST /samples/{pk}/messages/": lambda w: {"text": "Walk"},
+    "POST /samples/{pk}/receive/": lambda w: _per_item(w, "accepted_order", {"quantity": "1"}),
+    "POST /samples/{pk}/finish/": lambda w: _per_item(w, "testing_order", TESTED),
+    "POST /samples/{pk}/return/": lambda w: {"item": w.ids["testing_order_items"]},
+    "POST /samples/{pk}/machine-time/": lambda w: WALL,
+    "POST /samples/{pk}/results/": lambda w: {"files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n")},
+    "POST /api/v1/sample-orders/check": _samples,
+    "POST /api/v1/sample-orders": lambda w: {**_samples(w), "purpose": "Walk"},
+    "POST /api/v1/sample-orders/{pk}/reject": lambda w: {"reason": "Walk"},
+    "POST /api/v1/sample-orders/{pk}/cancel": lambda w: {"reason": "Walk"},
+    "POST /api/v1/sample-orders/{pk}/machine-time": lambda w: SLOT,
+    "POST /api/v1/sample-orders/{pk}/messages": lambda w: {"text": "Walk"},
+    "POST /api/v1/sample-orders/{pk}/files": lambda w: {"files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n")},
+    "POST /api/v1/sample-orders/{pk}/results": lambda w: {"files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n")},
     "POST /account/organisation/": lambda w: {"organisation": w.ids["home"]},
     "POST /account/profile/": lambda w: {"name": "Walk", "language": "en"},
     "POST /account/tokens/new/": lambda w: {"name": "Walk", "days": "9"},
@@ -129,6 +235,14 @@ BODIES: dict[str, Body] = {
     "POST /organisation/{organisation}/projects/{pk}/": lambda w: {"code": "W", "name": "Walk"},
     "POST /registrations/{pk}/refuse/": lambda w: {"reason": "Walk"},
     "POST /instruments/{pk}/check/": lambda w: {**WALL, "mode": "self"},
+    "POST /instruments/{pk}/wait/": lambda w: {
+        "start": "2026-12-01T09:00", "end": "2026-12-01T10:00", "mode": "self", "purpose": "Walk", "minutes": "60",
+    },
+    "POST /api/v1/waitlist": lambda w: {
+        "instrument": w.ids["instrument"], "from": "2026-12-01T09:00:00+08:00", "to": "2026-12-01T10:00:00+08:00",
+        "duration_minutes": 60, "mode": "self",
+    },
+    "POST /api/v1/instruments/{pk}/outages/{outage}/extend": lambda w: {"hits": []},
     "POST /instruments/{pk}/book/": lambda w: {**WALL, "mode": "self", "purpose": "Walk"},
     "POST /manage/instruments/{pk}/hours/": lambda w: {"sets": "1"},
     "POST /manage/instruments/{pk}/prices/import/": lambda w: {
@@ -142,6 +256,10 @@ BODIES: dict[str, Body] = {
     "POST /bookings/{pk}/finish/": lambda w: _step(w, "running", end="2026-11-26T09:00"),
     "POST /bookings/{pk}/move/": lambda w: _step(w, **WALL),
     "POST /bookings/{pk}/move/check/": lambda w: _step(w, **WALL),
+    "POST /bookings/{pk}/drag/": lambda w: SLOT,
+    "POST /bookings/{pk}/transfer/": lambda w: _step(w, user_email=w.people["colleague"].email),
+    "POST /desk/decide/": lambda w: {"decision": "approve", "marked": [f"{w.ids['requested']}:1"]},
+    "POST /manage/institutions/{pk}/reasons/": lambda w: {"text": ["Walk"], "text_en": ["Walk"]},
     "POST /desk/{pk}/approve/": lambda w: _step(w, "requested"),
     "POST /desk/{pk}/reject/": lambda w: _step(w, "requested"),
     "POST /account/notifications/": lambda w: {"on": ["bookings:mail"]},
@@ -156,6 +274,11 @@ BODIES: dict[str, Body] = {
     **{
         f"POST {path}rules/upload/": lambda w: {"file": _file({"rules": []})}
         for path in ("/manage/groups/{pk}/", "/manage/institutions/{pk}/", "/network/", "/manage/instruments/{pk}/")
+    },
+    **{
+        f"POST {path}rules/{page}/": body
+        for path in ("/manage/groups/{pk}/", "/manage/institutions/{pk}/", "/network/", "/manage/instruments/{pk}/")
+        for page, body in RULE_PAGES.items()
     },
     "POST /manage/instruments/import/": lambda w: {"file": SimpleUploadedFile("walk.csv", TABLE.encode())},
     "POST /manage/instruments/import/{pk}/": lambda w: {"do": "cancel"},
@@ -176,13 +299,88 @@ BODIES: dict[str, Body] = {
         "institution": w.ids["institution"], "customer": w.ids["enterprise"], "period": "2026-11",
     },
     "POST /invoices/{pk}/fapiao/": lambda w: {"number": "1" * 20},
+    "POST /manage/trainings/new/": lambda w: {**COURSE, "instruments": [w.ids["instrument"]]},
+    "POST /manage/trainings/{pk}/": lambda w: {**COURSE, "instruments": [w.ids["instrument"]]},
+    "POST /manage/trainings/{pk}/sessions/new/": lambda w: {**WALL, "places": 2},
+    "POST /manage/trainings/sessions/{pk}/edit/": lambda w: {**WALL, "places": 2},
+    "POST /manage/trainings/sessions/{pk}/cancel/": lambda w: {"reason": "Walk"},
+    "POST /manage/trainings/sessions/{pk}/results/": lambda w: {f"outcome-{w.ids['training_seated']}": "absent"},
+    "POST /manage/trainings/requests/{pk}/enrol/": lambda w: {"session": w.ids["training_session"]},
+    "POST /manage/trainings/requests/{pk}/reject/": lambda w: {"reason": "Walk"},
+    "POST /manage/qualifications/grant/": lambda w: {
+        "email": w.people["colleague"].email, "what": f"course:{w.ids['training']}", "reason": "Walk",
+    },
+    "POST /manage/qualifications/{pk}/revoke/": lambda w: {"reason": "Walk"},
+    "POST /account/record/{pk}/appeal/": lambda w: {"reason": "Walk"},
+    "POST /manage/violations/new/": lambda w: {
+        "name": "walk", "email": w.people["colleague"].email, "instrument": w.ids["instrument"], "reason": "Walk",
+    },
+    "POST /manage/violations/lift/": lambda w: {**_barred(w), "reason": "Walk"},
+    "POST /manage/violations/{pk}/decide/": lambda w: {"decision": "uphold", "answer": "Walk"},
+    "POST /manage/violations/{pk}/strike-out/": lambda w: {"reason": "Walk"},
+    "POST /manage/institutions/{pk}/credit/": lambda w: CREDIT,
+    "POST /network/credit/": lambda w: CREDIT,
+    "POST /api/v1/violations": lambda w: {
+        "name": "walk", "email": w.people["colleague"].email, "instrument": w.ids["instrument"], "reason": "Walk",
+    },
+    "POST /api/v1/violations/{pk}/appeal": lambda w: {"reason": "Walk"},
+    "POST /api/v1/violations/{pk}/strike-out": lambda w: {"reason": "Walk"},
+    "POST /api/v1/appeals/{pk}/decide": lambda w: {"uphold": True, "answer": "Walk"},
+    "POST /api/v1/standings/lift": lambda w: {**_barred(w), "reason": "Walk"},
+    "PUT /api/v1/institutions/{pk}/credit-rules": lambda w: {"points": {"late": 5}},
+    "PUT /api/v1/network/credit-rules": lambda w: {"points": {"late": 5}},
+    "POST /manage/agreements/new/": lambda w: {
+        "customer": w.people["xadmin"].memberships.get().organisation.name, "number": "W-1", "valid_from": "2026-12-01",
+    },
+    "POST /manage/agreements/{pk}/": lambda w: {"number": "W-2", "valid_from": "2026-12-01"},
+    "POST /manage/agreements/{pk}/end/": lambda w: {"reason": "Walk"},
+    "POST /api/v1/trainings": lambda w: {"name": "Walk", "level": "A", "instruments": [w.ids["instrument"]]},
+    "PATCH /api/v1/trainings/{pk}": lambda w: {"level": "B"},
+    "POST /api/v1/training-sessions": lambda w: {**SLOT, "training": w.ids["training"], "places": 2},
+    "PATCH /api/v1/training-sessions/{pk}": lambda w: {"places": 9},
+    "POST /api/v1/training-sessions/{pk}/cancel": lambda w: {"reason": "Walk"},
+    "POST /api/v1/training-sessions/{pk}/results": lambda w: {
+        "results": [{"request": w.ids["training_seated"], "outcome": "absent"}],
+    },
+    "POST /api/v1/training-requests": lambda w: {"training": w.ids["training"]},
+    "POST /api/v1/training-requests/{pk}/enrol": lambda w: {"session": w.ids["training_session"]},
+    "POST /api/v1/training-requests/{pk}/reject": lambda w: {"reason": "Walk"},
+    "POST /api/v1/qualifications": lambda w: {
+        "email": w.people["colleague"].email, "training": w.ids["training"], "reason": "Walk",
+    },
+    "POST /api/v1/qualifications/{pk}/revoke": lambda w: {"reason": "Walk"},
+    "POST /api/v1/agreements": lambda w: {
+        "customer": w.people["xadmin"].memberships.get().organisation.name, "number": "W-1", "valid_from": "2026-12-01",
+    },
+    "PATCH /api/v1/agreements/{pk}": lambda w: {"number": "W-2"},
+    "POST /api/v1/agreements/{pk}/end": lambda w: {"reason": "Walk"},
     "POST /api/v1/instruments": lambda w: {"local_no": "W1", "name": "Walk", "category": "0101", "modes": ["self"]},
     "PATCH /api/v1/instruments/{pk}": lambda w: {"name": "Walk"},
     "PUT /api/v1/instruments/{pk}/price-list": lambda w: SIMPLE_PRICES,
+    "POST /api/v1/instruments/{pk}/policy/try": lambda w: {**SLOT, "mode": "self"},
     "PUT /api/v1/instruments/{pk}/policy": lambda w: {"policy": {"rules": []}},
     "POST /api/v1/instruments/{pk}/outages": lambda w: {**SLOT, "reason": "Walk"},
     "POST /api/v1/bookings/check": lambda w: {k: v for k, v in _wish(w).items() if k != "purpose"},
     "POST /api/v1/bookings": _wish,
+    "POST /api/v1/bookings/series": lambda w: {**_wish(w), "rrule": "FREQ=WEEKLY;COUNT=2"},
+    "POST /api/v1/bookings/series/preview": lambda w: {
+        **{k: v for k, v in _wish(w).items() if k != "purpose"}, "rrule": "FREQ=WEEKLY;COUNT=2",
+    },
+    "POST /api/v1/bookings/series/{pk}/reschedule": lambda w: LATER,
+    "POST /api/v1/bookings/series/{pk}/reschedule/preview": lambda w: LATER,
+    "POST /api/v1/bookings/series/{pk}/skipped/{date}/take-up": lambda w: LATER,
+    "POST /api/v1/bookings/series/{pk}/reject": lambda w: {"reason": "Walk"},
+    "POST /api/v1/bookings/several": lambda w: {"purpose": "Walk", "items": [_item(w)]},
+    "POST /api/v1/bookings/several/check": lambda w: {"items": [_item(w)]},
+    "POST /api/v1/bookings/several/find": lambda w: {
+        "items": [{"instrument": w.ids["instrument"], "minutes": 60, "mode": "self"}],
+    },
+    "POST /instruments/{pk}/series/preview/": lambda w: SERIES,
+    "POST /instruments/{pk}/series/book/": lambda w: SERIES,
+    "POST /bookings/series/{pk}/move/": lambda w: {**LATER_WALL, "on_conflict": "fail", "reason": "Walk"},
+    "POST /bookings/series/{pk}/move/preview/": lambda w: {**LATER_WALL, "on_conflict": "fail"},
+    "POST /bookings/series/{pk}/skipped/{date}/take-up/": lambda w: LATER_WALL,
+    "POST /bookings/series/{pk}/reject/": lambda w: {"reason": "Walk"},
     "PATCH /api/v1/instruments/{pk}/outages/{outage}": lambda w: {"reason": "Walk"},
     "POST /api/v1/instruments/import": lambda w: {"file": SimpleUploadedFile("walk.csv", TABLE.encode())},
     "POST /api/v1/instrument-groups": lambda w: {"institution": w.ids["institution"], "name": "Walk"},
@@ -204,6 +402,11 @@ BODIES: dict[str, Body] = {
     "POST /api/v1/invoices/{invoice_id}/credit": lambda w: {"reason": "Walk"},
     "POST /api/v1/bookings/{pk}/reject": lambda w: {"reason": "Walk"},
     "POST /api/v1/bookings/{pk}/reschedule": lambda w: SLOT,
+    "POST /api/v1/bookings/{pk}/extend": lambda w: {"end": SLOT["end"], "reason": "Walk"},
+    "POST /api/v1/bookings/{pk}/shorten": lambda w: {"end": SLOT["end"], "reason": "Walk"},
+    "POST /api/v1/bookings/{pk}/transfer": lambda w: {"user": w.ids["colleague"]},
+    "POST /api/v1/bookings/decide": lambda w: {"decision": "approve", "ids": [w.ids["requested"]]},
+    "PUT /api/v1/institutions/{pk}/reason-templates": lambda w: {"items": [{"text": "Walk"}]},
     "POST /api/v1/usage": lambda w: {
         "source_ref": "walk", "instrument": w.ids["instrument"], "organisation": w.ids["institution"],
         "user": w.ids["imember"], "start": "2026-11-25T09:00:00+08:00", "end": "2026-11-25T10:00:00+08:00",
@@ -216,7 +419,12 @@ BODIES: dict[str, Body] = {
 }  # fmt: skip
 # What a list or an operation without an id in its address needs in its query.
 QUERIES: dict[str, Body] = {
+    **{
+        f"GET {path}rules/edit/": lambda w: {"new": "length"}
+        for path in ("/manage/groups/{pk}/", "/manage/institutions/{pk}/", "/network/", "/manage/instruments/{pk}/")
+    },
     "POST /manage/instruments/{pk}/": lambda w: {"section": "customs"},
+    "GET /desk/outage/": lambda w: {"instrument": w.ids["instrument"], **SLOT},
     "GET /api/v1/holidays": lambda w: {"year": 2027},
     "GET /api/v1/availability": lambda w: {
         "instruments": w.ids["instrument"],
@@ -233,6 +441,8 @@ NAMED: dict[str, dict[str, str]] = {
     "POST /api/v1/bookings/check": {
         "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
     },
+    "POST /api/v1/sample-orders": {"organisation": "enterprise", "project": "project", "instrument": "hidden"},
+    "POST /api/v1/sample-orders/check": {"organisation": "enterprise", "project": "project", "instrument": "hidden"},
     "POST /api/v1/feeds": {"organisation": "enterprise", "instrument": "hidden"},
     "POST /api/v1/usage": {"booking": "confirmed", "instrument": "hidden"},
     "POST /api/v1/invoices/draft": {"institution": "institution"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,26 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from PIL import Image
 
+from backend.accounts.models import Organisation
+from backend.accounts.own_actions.agreements import create_agreement
 from backend.outbox.models import Channel, Message, State
+from booking.actions.appealing import appeal_violation, record_violation
 from booking.actions.conversation import add_note
-from booking.actions.outages import create_outage
-from booking.models import Booking, Side
+from booking.actions.courses import create_course, create_session
+from booking.actions.offering import offer_free_time
+from booking.actions.ordering import submit_samples
+from booking.actions.outages import create_outage, delete_outage
+from booking.actions.policies import save_policy
+from booking.actions.qualifying import grant_qualification
+from booking.actions.replacing import propose_replacements
+from booking.actions.results import deliver_results
+from booking.actions.sampling import accept_samples, finish_testing, receive_samples, start_testing
+from booking.actions.series import book_series
+from booking.actions.several import book_several
+from booking.actions.training import enrol, request_training
+from booking.actions.waiting import join_waitlist
+from booking.models import Booking, SampleOrder, Side, TrainingSession
+from booking.queries.wishes import Wish
 from instruments.actions.calendar import import_announcement
 from instruments.actions.groups import create_group
 from instruments.actions.photos import add_photo
@@ -21,7 +39,9 @@ from instruments.actions.tables import keep_table
 from instruments.models import Instrument
 from invoices.actions.payments import record_payment
 from invoices.models import Invoice
-from tests.factories import at
+from tests.booking.samples import PRICES
+from tests.booking.test_requesting import book
+from tests.factories import at, make_instrument, make_price_list
 
 if TYPE_CHECKING:
     from tests.access.world import World
@@ -61,6 +81,114 @@ def of_the_lab(world: World, instrument: Instrument, idle: Instrument) -> None:
     }
 
 
+def of_waiting(world: World, instrument: Instrument) -> None:
+    """The member has time offered by the waitlist, and a displaced booking with something proposed instead."""
+    member, manager = world.people["member"], world.people["manager"]
+    common = {"user": member, "organisation": member.memberships.get().organisation, "purpose": "Hidden purpose"}
+    lost = book(instrument, at(14), at(15), **common)
+    outage = create_outage(
+        instrument=instrument, start=at(14), end=at(15), reason="Leak", by=manager, displace=True, expected=[lost.pk]
+    )
+    proposed = propose_replacements(displacement=lost.displacement)
+    wait = join_waitlist(by=member, instrument=instrument, start=at(14), end=at(15), minutes=60, mode="self", **common)
+    delete_outage(outage=outage, by=manager)
+    offer_free_time(instrument=instrument)
+    broken = make_instrument(instrument.institution)
+    open_ended = create_outage(
+        instrument=broken, start=timezone.now().replace(second=0), reason="Leak", by=manager, open_ended=True
+    )
+    world.ids |= {
+        "wait": wait.pk, "displaced": lost.pk, "replacement": proposed[0].pk, "broken": broken.pk,
+        "open_outage": open_ended.pk,
+    }  # fmt: skip
+
+
+def of_several_dates(world: World, strict: Instrument, plain: Instrument) -> None:
+    """A series that waits for the lab, one of its dates skipped; two times booked together."""
+    member = world.people["member"]
+    wish = Wish(strict, at(9), at(10), "self", member.memberships.get().organisation, member)
+    words = {"by": member, "purpose": "Hidden purpose"}
+    series = book_series(wish=wish, rrule="FREQ=WEEKLY;COUNT=3", on_conflict="skip", **words)
+    day = date(2026, 12, 9)
+    together = [replace(wish, instrument=plain).at(at(hour, day=day), at(hour + 1, day=day)) for hour in (9, 11)]
+    world.ids |= {
+        "series": series.pk,
+        "skipped": series.skipped.get().pk,
+        "bundle": book_several(wishes=together, **words).pk,
+    }
+
+
+def of_the_school(world: World, instrument: Instrument) -> None:
+    """A training with a session to come and one that has begun, somebody who wants a place, and a contract."""
+    people, now = world.people, timezone.now()
+    manager, institution = people["manager"], instrument.institution
+    course = create_course(institution=institution, by=manager, instruments=[instrument], name="Training", level="A")
+    begun = create_course(institution=institution, by=manager, instruments=[instrument], name="Begun", level="B")
+    times = {"start": at(9, day=date(2026, 12, 3)), "end": at(11, day=date(2026, 12, 3))}
+    coming = create_session(course=course, by=manager, places=3, **times)
+    past = create_session(course=begun, by=manager, places=3, **times)
+    customer = people["member"].memberships.get().organisation
+    asking = {"user": people["member"], "organisation": customer, "note": "Hidden wish"}
+    request = request_training(course=course, session=coming, **asking)
+    seated = enrol(request=request_training(course=begun, **asking), session=past, by=manager)
+    TrainingSession.objects.filter(pk=past.pk).update(start=now - timedelta(hours=1))
+    given = grant_qualification(
+        user=people["member"], by=manager, instrument=instrument, level="C", reason="Hidden skill"
+    )
+    agreement = create_agreement(
+        institution=institution, customer=customer, number="HIDDEN-CONTRACT", valid_from=date(2026, 1, 1),
+        by=people["iadmin"],
+    )  # fmt: skip
+    world.ids |= {
+        "training": course.pk,
+        "training_session": coming.pk,
+        "training_begun": past.pk,
+        "training_request": request.pk,
+        "training_seated": seated.pk,
+        "qualification": given.pk,
+        "agreement": agreement.pk,
+    }
+    lab = {"member", "reader", "manager", "iadmin"}
+    world.private |= {
+        "Hidden wish": lab,
+        "Hidden skill": lab,
+        # Every member of both sides reads it on the page of their organisation.
+        "HIDDEN-CONTRACT": {
+            *lab, "colleague", "efinance", "eadmin", "imember", "chosen", "finance",
+        },
+    }  # fmt: skip
+
+
+def of_samples(world: World, institution: Organisation) -> None:
+    """The member's orders in each state that a step needs; one asks for finance, one is done with a result."""
+    member, manager = world.people["member"], world.people["manager"]
+    instrument = make_instrument(institution, mode_sample=True)
+    make_price_list(instrument, PRICES)
+    world.ids["sampled"] = instrument.pk
+    for kind, steps in (("new", 0), ("submitted", 0), ("accepted", 1), ("received", 2), ("testing", 3), ("done", 4)):
+        order = submit_samples(
+            by=member, user=member, organisation=member.memberships.get().organisation, instrument=instrument,
+            items=[{"name": "Hidden sample", "quantity": 2}], purpose="Hidden purpose",
+            requirements="Hidden requirement",
+        )  # fmt: skip
+        for step in (accept_samples, receive_samples, start_testing)[:steps]:
+            order = step(order=order, by=manager)  # type: ignore[operator]
+        if kind in ("testing", "done"):
+            (file,) = deliver_results(
+                order=order, by=manager, files=[SimpleUploadedFile("hidden-result.csv", b"a,b\n1,2\n")]
+            )
+            world.ids["result" if kind == "testing" else "delivered"] = file.pk
+        if kind == "done":
+            finish_testing(order=order, by=manager)
+        world.ids |= {f"{kind}_order": order.pk, f"{kind}_order_items": [item.pk for item in order.items.all()]}
+    SampleOrder.objects.filter(pk=world.ids["submitted_order"]).update(approval_roles=["finance"])
+    note = add_note(
+        booking=SampleOrder.objects.get(pk=world.ids["new_order"]), by=member, side=Side.CUSTOMER,
+        text="Hidden question", files=[SimpleUploadedFile("hidden.csv", b"a,b\n1,2\n")],
+    )  # fmt: skip
+    world.ids["order_file"] = note.attachments.get().pk
+
+
 def of_people(world: World) -> None:
     member = world.people["member"]
     note = add_note(
@@ -81,3 +209,18 @@ def of_people(world: World) -> None:
         "delivery": failed.pk,
         "payment": payment.pk,
     }
+
+
+def of_conduct(world: World, instrument: Instrument) -> None:
+    """On the member's record: an entry, one that is contested, and a suspension that they have led to."""
+    manager, member = world.people["manager"], world.people["member"]
+    step = {"at": 2, "do": {"do": "suspend", "for": "1mo"}}
+    ladder = {"id": "walk", "kind": "ladder", "count": ["hidden_entry"], "window": "12mo", "steps": [step]}
+    instrument = make_instrument(instrument.institution)
+    save_policy(instrument=instrument, document={"rules": [ladder]}, by=manager)
+    about = {"person": member, "organisation": member.memberships.get().organisation, "instrument": instrument}
+    entry, contested = (
+        record_violation(by=manager, name="hidden_entry", reason="Hidden entry", **about) for _number in range(2)
+    )
+    appeal = appeal_violation(violation=contested, by=member, reason="Hidden appeal")
+    world.ids |= {"entry": entry.pk, "contested": contested.pk, "appeal": appeal.pk}

@@ -31,7 +31,7 @@ from instruments.models import Instrument
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Charge
-from tests.access.more import of_people, of_the_lab
+from tests.access.more import of_conduct, of_people, of_samples, of_several_dates, of_the_lab, of_the_school, of_waiting
 from tests.booking.test_requesting import APPROVAL, book
 from tests.factories import (
     at,
@@ -107,7 +107,12 @@ def make_world(clock: Any) -> World:
     _time_and_money(world, clock, plain, strict, second)
     _machines(world)
     of_the_lab(world, plain, make_instrument(institution))
+    of_waiting(world, plain)
+    of_samples(world, institution)
+    of_several_dates(world, strict, plain)
     of_people(world)
+    of_the_school(world, plain)
+    of_conduct(world, plain)
     world.ids |= {
         "instrument": plain.pk,
         "hidden": hidden.pk,
@@ -235,6 +240,11 @@ def _private(world: World, enterprise: Organisation) -> None:
         "Hidden purpose": parties | {"finance"},
         "Hidden notes": parties,
         "Hidden comment": parties | money,
+        "Hidden sample": parties | {"finance"},
+        "Hidden requirement": parties | {"finance"},
+        "hidden-result.csv": parties,
+        "Hidden entry": parties | {"operator"},
+        "Hidden appeal": parties | {"operator"},
         "Hidden question": parties,
         "hidden.csv": parties,
         "Hidden transfer": {"finance", "efinance", "eadmin", "iadmin"},

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from backend.accounts.models import Membership, Organisation, Role, User
 from booking.actions.feeds import create_feed
+from booking.actions.requesting import request_booking
 from booking.models import Booking, FeedScope
-from instruments.models import Instrument
+from instruments.models import Instrument, Technique
 from invoices.models import Invoice
 
 Measure = tuple[str, Callable[[], Any]]
@@ -141,12 +143,7 @@ def _wishes(people: People) -> Iterator[Measure]:
     """Noon of a Tuesday in two weeks, which the seeded bookings leave free."""
     start = _monday() + timedelta(days=8, hours=12)
     instrument = Instrument.objects.public().filter(mode_self=True).order_by("pk")[0]
-    wish = {
-        "instrument": instrument.pk,
-        "start": start.isoformat(),
-        "end": (start + timedelta(hours=1)).isoformat(),
-        "mode": "self",
-    }
+    wish = _wish(instrument.pk, start)
 
     def request_and_undo() -> Any:
         with transaction.atomic():
@@ -155,4 +152,48 @@ def _wishes(people: People) -> Iterator[Measure]:
         return answer
 
     yield "API check of a wish", lambda: people.member.post(f"{API}/bookings/check", wish, content_type=JSON)
+    yield "API check refused, with alternatives", _check_of_taken(people)
     yield "API booking request", request_and_undo
+    yield "booking as action", _request(people, instrument.pk, start)
+
+
+def _wish(instrument: int, start: datetime, length: timedelta = timedelta(hours=1)) -> dict[str, Any]:
+    return {
+        "instrument": instrument,
+        "start": start.isoformat(),
+        "end": (start + length).isoformat(),
+        "mode": "self",
+    }
+
+
+def _check_of_taken(people: People) -> Callable[[], Any]:
+    """Time that is taken, on the bookable instrument of the technique that most others have."""
+    taken = Booking.objects.filter(start__gt=timezone.now() + timedelta(days=2), instrument__mode_self=True).order_by()
+    booked = Q(instruments__in=taken.filter(occupancy__isnull=False).values("instrument"))
+    technique = Technique.objects.filter(booked).annotate(number=Count("instruments")).order_by("-number", "pk").first()
+    found = taken.filter(occupancy__isnull=False, instrument__techniques=technique).order_by("pk")[0]
+    wish = _wish(found.instrument_id, found.start, found.end - found.start)
+    return lambda: people.member.post(f"{API}/bookings/check", wish, content_type=JSON)
+
+
+def _request(people: People, instrument: int, start: datetime) -> Callable[[], Any]:
+    """All that booking does, without HTTP."""
+    user = User.objects.get(pk=people.member.session["_auth_user_id"])
+    wanted = Instrument.objects.select_related("institution").get(pk=instrument)
+
+    def request() -> Any:
+        with transaction.atomic(), translation.override(user.language):
+            request_booking(
+                by=user,
+                user=user,
+                organisation=people.customer,
+                instrument=wanted,
+                start=start,
+                end=start + timedelta(hours=1),
+                mode="self",
+                purpose="measured",
+            )
+            transaction.set_rollback(True)
+        return SimpleNamespace(status_code=201)
+
+    return request

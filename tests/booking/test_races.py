@@ -261,7 +261,7 @@ def no_occupancy_guards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Neither the database's word, nor the lock, nor a look at what is taken."""
     drop_every_guard()
     with monkeypatch.context() as patched, override_settings(BOOKING_GUARDS=False):
-        patched.setattr(assessing, "_taken", lambda wish, before: ())
+        patched.setattr(assessing, "_in_the_way", lambda wish, reads, own: [])
         patched.setattr(outages, "hit_bookings", lambda instrument, start, end: [])
         yield
     Booking.objects.all().update(occupancy=None, status=Status.CANCELLED)

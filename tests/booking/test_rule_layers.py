@@ -238,12 +238,15 @@ def test_the_instruments_page_tells_where_each_rule_comes_from_and_which_wins() 
 
     page = html(browser(layers.lab.manager).get(layers.page(Layer.INSTRUMENT)))
 
-    assert 'Bookable at most 30 days ahead. <span class="hint d-block"> from: Network' in page
-    assert "<s>At most 1 hour.</s>" in page
+    cards = {sentence: card for card in page.split('class="rule-card') for sentence in (card.split("</p>")[0],)}
+    opened = next(card for sentence, card in cards.items() if "Bookable at most 30 days ahead." in sentence)
+    own = next(card for sentence, card in cards.items() if "At most 4 hours." in sentence)
+    assert "from: Network" in opened
+    assert '<s class="rule-sentence">At most 1 hour.</s>' in page
     assert "does not hold, replaced by: Instrument" in page
-    assert "<s>Book at least 24 hours ahead.</s>" in page
+    assert '<s class="rule-sentence">Book at least 24 hours ahead.</s>' in page
     assert "does not hold, removed by: Instrument" in page
-    assert 'At most 4 hours. <span class="hint d-block"> set here' in page
+    assert "set here, in place of a wider rule" in own
 
 
 def test_the_form_lifts_what_a_wider_layer_says() -> None:
@@ -288,7 +291,7 @@ def test_the_form_refuses_what_makes_no_sense(answers: dict[str, Any], sentence:
     assert Policy.objects.count() == 1
 
 
-def test_rules_that_the_form_cannot_show_are_edited_as_a_file_only() -> None:
+def test_rules_that_the_form_cannot_show_are_edited_on_their_cards() -> None:
     layers = Layers()
     changed = {"rules": [{**SHORT["rules"][0], "part": "Mon-Fri 09:00-17:00"}]}
     layers.save(Layer.INSTRUMENT, changed)
@@ -297,7 +300,7 @@ def test_rules_that_the_form_cannot_show_are_edited_as_a_file_only() -> None:
     page = html(client.get(layers.page(Layer.INSTRUMENT)))
     client.post(layers.page(Layer.INSTRUMENT), {**ANSWERS, "longest": "30"})
 
-    assert "say more than the form can show" in page
+    assert "say more than this form can show" in page
     assert 'name="longest"' not in page
     assert [policy.document for policy in Policy.objects.all()] == [changed]
 

@@ -174,8 +174,8 @@ SECTIONS = {
         "service_hours": "400",
     },
     "booking": {
-        "setup_minutes": "10", "cleaning_minutes": "20", "hold_hours": "48", "check_in": "on", "no_show_grace": "15",
-        "timezone": "Asia/Urumqi",
+        "setup_minutes": "10", "cleaning_minutes": "20", "hold_hours": "48", "offer_minutes": "60", "check_in": "on",
+        "no_show_grace": "15", "timezone": "Asia/Urumqi",
     },
     "place": {
         "department": "平台", "region": "包头", "province": "内蒙古自治区", "city": "包头市", "county": "昆都仑区",
@@ -225,6 +225,8 @@ def test_each_section_opens_in_place_and_saves_only_itself(db: None, section: st
         ("service", {"run_hours": "1e99"}),
         ("booking", {"setup_minutes": "-1"}),
         ("booking", {"hold_hours": ""}),
+        ("booking", {"offer_minutes": "4"}),
+        ("booking", {"offer_minutes": "2881"}),
         ("place", {"contact_email": "nobody"}),
         ("place", {"postcode": "12"}),
         ("customs", {"declaration_date": "soon"}),

@@ -60,12 +60,16 @@ def _about(topic: str) -> Q:
 # --- preferences -----------------------------------------------------------------------------------------------------
 
 
-def switched_off(users: Collection[int], topic: Topic) -> set[tuple[int, str]]:
-    """Who does not want the topic by which channel: ``(user id, channel)``; one query, none where nobody may choose."""
-    if topic == ALWAYS or not users:
+def switched_off(users: Collection[int], topics: Collection[Topic]) -> set[tuple[int, str, str]]:
+    """Who does not want which topic by which channel: ``(user id, topic, channel)``.
+
+    One query, none where nobody may choose.
+    """
+    optional = {topic for topic in topics if topic != ALWAYS}
+    if not optional or not users:
         return set()
-    rows = Preference.objects.filter(user__in=users, topic=topic, on=False)
-    return set(rows.values_list("user_id", "channel"))
+    rows = Preference.objects.filter(user__in=users, topic__in=optional, on=False)
+    return set(rows.values_list("user_id", "topic", "channel"))
 
 
 def choices_of(user_id: int) -> dict[str, dict[str, bool]]:

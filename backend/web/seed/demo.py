@@ -18,8 +18,12 @@ from backend.outbox.models import Message, State
 from backend.outbox.queries.mailbox import writes_files
 from backend.web.actions import TICK
 from backend.web.seed.accounts import NETWORK
+from backend.web.seed.conduct import plan_conduct
+from backend.web.seed.samples import plan_samples
 from backend.web.seed.story import ZONE, Story
 from backend.web.seed.talks import plan_talk
+from backend.web.seed.trainings import plan_trainings
+from backend.web.seed.waiting import plan_waiting
 from backend.web.seed.world import World, make_world
 from booking.actions.outages import create_outage
 from instruments.models import Instrument
@@ -70,6 +74,10 @@ def load_demo(*, say: Say, now: datetime | None = None, density: float = 1.0) ->
         story.plan_bookings(last_month, today + timedelta(days=10))
         _plan_books(story, last_month, this_month)
         _plan_today(story)
+        plan_conduct(story)
+        plan_samples(story)
+        plan_trainings(story)
+        plan_waiting(story)
         story.later(now - timedelta(hours=3), lambda: _maintain(world, now))
         story.run()
         _settle_messages(now)

@@ -35,7 +35,7 @@ def sentence_of(rule: dict[str, Any], **settings: Any) -> str:
         ({"kind": "slots", "bands": "odd", "join": 2}, "Only whole bands of “odd” (05-01–09-30, 12-24 on holidays, Monday, Wednesday to Thursday 20:00–02:00; Saturday all day), at most 2 in a row."),
         ({"kind": "deadline", "earliest": "start -1w Thu @12:00", "latest": "start -3d @24:00"}, "Opens: 1 week before the start, Thursday of that week, at 12:00 of that day, at the latest: 3 days before the start, end of that day."),
         ({"kind": "deadline", "latest": "start -1mo #15", "act": "cancel", "fix": "call us"}, "For cancelling: at the latest: 1 month before the start, day 15 of that month. (call us)"),
-        ({"kind": "deadline", "earliest": "2026-05-01", "latest": "person.trained +1y"}, "Opens: 2026-05-01, at the latest: 1 year after person.trained."),
+        ({"kind": "deadline", "earliest": "2026-05-01", "latest": "person.trained +1y"}, "Opens: 2026-05-01, at the latest: 1 year after trained."),
         ({"kind": "deadline", "earliest": "start -30d"}, "Bookable at most 30 days ahead."),
         ({"kind": "deadline", "latest": "start -1h"}, "Book at least 1 hour ahead."),
         ({"kind": "deadline", "act": ["cancel"], "latest": "start -2h"}, "Cancel at the latest 2 hours before the start."),
@@ -123,7 +123,7 @@ def test_labels_of_an_institution() -> None:
 
     with words.labelled({"audience=inside": "members", "person.exams": "exams"}):
         assert sentence_of(rule) == "Needed: audience is members and exams: at least 2."
-    assert sentence_of(rule) == "Needed: audience is inside and person.exams: at least 2."
+    assert sentence_of(rule) == "Needed: audience is members of the institution and person.exams: at least 2."
 
 
 REQUEST = make_booking("2026-03-10 17:10", "2026-03-10 18:30")

@@ -5,7 +5,8 @@ const loginUrl = document.body.dataset.loginUrl;
 
 // --- keys ---------------------------------------------------------------------------------------------------------
 
-const typing = (element) => element.closest("input, textarea, select, [contenteditable]");
+// A tick is no text: its keys still work.
+const typing = (element) => element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

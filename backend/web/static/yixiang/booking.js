@@ -29,6 +29,19 @@ function rememberLength() {
   if (end > start) length = end - start;
 }
 
+function fillEnd(end) {
+  field("end").value = end;
+  changed(field("end"));
+}
+
+let refocus = false;
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "answer" || !refocus) return;
+  refocus = false;
+  event.detail.target.querySelector(".answer-when, .change, .refusal")?.focus({ preventScroll: true });
+});
+
 function fill(start, end) {
   field("end").value = end;
   field("start").value = start;
@@ -39,7 +52,13 @@ function fill(start, end) {
 
 function onClick(event) {
   const time = event.target.closest("[data-fill-start]");
-  if (time) return fill(time.dataset.fillStart, time.dataset.fillEnd);
+  if (time) {
+    // The button goes with the old answer; a reader with a keyboard goes on at the new one.
+    refocus = Boolean(time.closest("#answer"));
+    return fill(time.dataset.fillStart, time.dataset.fillEnd);
+  }
+  const end = event.target.closest("[data-fill-end]");
+  if (end) return fillEnd(end.dataset.fillEnd);
   const day = event.target.closest("[data-pick-day]");
   if (day) return pickDay(day.dataset.pickDay);
   const text = event.target.closest("[data-write]");

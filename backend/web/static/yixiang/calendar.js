@@ -60,7 +60,8 @@ const toIso = (instant) => new Date(instant).toISOString().replace(".000Z", "Z")
 
 // --- events -------------------------------------------------------------------------------------------------------
 
-function asEvent(given, zone) {
+function asEvent(given, zone, movable) {
+  const may = (movable && given.movable) || "";
   return {
     id: given.id,
     title: given.title ?? "",
@@ -69,8 +70,10 @@ function asEvent(given, zone) {
     allDay: given.allDay ?? false,
     display: given.background ? "background" : "auto",
     resourceIds: given.resource === undefined ? [] : [given.resource],
-    classNames: [`ev-${given.tone ?? "busy"}`],
-    extendedProps: { url: given.url ?? "", detail: given.detail ?? "" },
+    classNames: [`ev-${given.tone ?? "busy"}`, ...(may ? ["ev-movable"] : [])],
+    startEditable: may === "both",
+    durationEditable: may !== "",
+    extendedProps: { url: given.url ?? "", detail: given.detail ?? "", change: given.change ?? "" },
   };
 }
 
@@ -81,7 +84,7 @@ async function load(element, zone, { startStr, endStr }) {
   const answer = await fetch(url, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(String(answer.status));
   const body = await answer.json();
-  const events = (Array.isArray(body) ? body : body.items).map((given) => asEvent(given, zone));
+  const events = (Array.isArray(body) ? body : body.items).map((given) => asEvent(given, zone, "movable" in element.dataset));
   return "fromToday" in element.dataset ? [...events, ...past(startStr, endStr, zone)] : events;
 }
 
@@ -90,6 +93,27 @@ function past(startStr, endStr, zone) {
   const now = wallTime(Date.now(), zone);
   const end = endStr < now ? endStr : now;
   return startStr < end ? [{ id: "past", start: startStr, end, display: "background", classNames: ["ev-past"] }] : [];
+}
+
+// --- dragging an event ----------------------------------------------------------------------------------------------
+
+/** Only asks: the page says what the change would mean and calls `revert` unless it is done. */
+function dropped(element, zone, { event, oldResource, newResource, revert }) {
+  if (oldResource && newResource && oldResource.id !== newResource.id) {
+    revert();
+    document.dispatchEvent(new CustomEvent("toast", { detail: { text: texts.otherResource, level: "info" } }));
+    return;
+  }
+  const [start, end] = [event.start, event.end].map((wall) => toIso(instantOf(wallText(wall), zone)));
+  const detail = { url: event.extendedProps.change, start, end, revert };
+  element.dispatchEvent(new CustomEvent("calendar:change", { bubbles: true, detail }));
+}
+
+/** "2026-03-05T09:00:00" of a date whose local parts are the wall time shown. */
+function wallText(date) {
+  const two = (number) => String(number).padStart(2, "0");
+  const day = [date.getFullYear(), two(date.getMonth() + 1), two(date.getDate())].join("-");
+  return `${day}T${two(date.getHours())}:${two(date.getMinutes())}:00`;
 }
 
 // --- selection ----------------------------------------------------------------------------------------------------
@@ -109,9 +133,21 @@ function chosen(element, zone, { startStr, endStr, resource }) {
   // The end first: who listens to the start's change then finds both.
   write(element.dataset.endField, utc ? end : endStr.slice(0, 16));
   write(element.dataset.startField, utc ? start : startStr.slice(0, 16));
+  const unselect = () => made.get(element)?.unselect();
   element.dispatchEvent(
-    new CustomEvent("calendar:select", { bubbles: true, detail: { start, end, resource: resource?.id } }),
+    new CustomEvent("calendar:select", { bubbles: true, detail: { start, end, resource: resource?.id, unselect } }),
   );
+}
+
+/** While the reader still drags: the fields follow, and who listens to typing answers. */
+function follow(element, { startStr, endStr }) {
+  if (!("live" in element.dataset)) return;
+  for (const [selector, wall] of [[element.dataset.endField, endStr], [element.dataset.startField, startStr]]) {
+    const field = selector ? document.querySelector(selector) : null;
+    if (!field || field.value === wall.slice(0, 16)) continue;
+    field.value = wall.slice(0, 16);
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 }
 
 // --- the calendar -------------------------------------------------------------------------------------------------
@@ -193,6 +229,7 @@ function options(element) {
       timeGridDay: { dayHeaderFormat: { weekday: "long" }, titleFormat: titleText },
       listWeek: { titleFormat: titleText },
       resourceTimelineDay: { slotDuration: "01:00", slotLabelInterval: "01:00", slotWidth: 56 },
+      resourceTimelineMonth: { slotDuration: { days: 1 }, slotMinTime: "00:00", slotMaxTime: "24:00", slotWidth: 44 },
     },
     height: data.height || undefined,
     resources: resourcesOf(element),
@@ -203,7 +240,14 @@ function options(element) {
     editable: false,
     eventSources: [{ events: (range, ok, fail) => void load(element, zone, range).then(ok, fail) }],
     loading: (now) => element.setAttribute("aria-busy", String(now)),
-    selectConstraint: ({ startStr }) => !("fromToday" in data) || startStr >= wallTime(Date.now(), zone),
+    selectConstraint: (range) => {
+      const ahead = !(("fromToday" in data) || ("future" in data)) || range.startStr >= wallTime(Date.now(), zone);
+      if (ahead) follow(element, range);
+      return ahead;
+    },
+    snapDuration: data.snap || "00:30",
+    eventDrop: (info) => dropped(element, zone, info),
+    eventResize: (info) => dropped(element, zone, info),
     select: (range) => chosen(element, zone, range),
     eventClick: ({ event }) => {
       if (event.extendedProps.url) window.location.assign(event.extendedProps.url);

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -107,6 +108,23 @@ class RulesForm(forms.Form):
     def answers(self, data: dict[str, Any]) -> Answers:
         said = {name: value for name, value in data.items() if name != "valid_from"}
         return Answers(**{**said, "approvers": tuple(data["approvers"]), "lifted": tuple(data.get("lifted", ()))})
+
+
+class SaveForm(forms.Form):
+    """From when a draft holds. ``earliest``: the first day; None for a first version."""
+
+    def __init__(self, earliest: date | None, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="id_save_%s")
+        self.fields["valid_from"] = day = forms.DateField(
+            label=gettext_lazy("In force from"),
+            help_text=gettext_lazy("Empty: from today."),
+            required=False,
+            widget=forms.DateInput(attrs={"type": "date"}),
+        )
+        day.validators.append(MaxValueValidator(LAST_DAY, _("This date is too far away.")))
+        if earliest:
+            day.validators.append(MinValueValidator(earliest, _("A new version begins today or later.")))
+            day.widget.attrs["min"] = earliest.isoformat()
 
 
 class PolicyFileForm(forms.Form):

@@ -1,0 +1,166 @@
+"""All that deciding about wishes needs, read at once: the number of queries depends neither on rules nor on wishes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import DateField, PositiveSmallIntegerField, Value
+
+from backend.core.memo import remembering_at_least
+from backend.core.periods import Period, to_utc
+from booking.models import Booking
+from booking.queries.facts import CountedReads, InForce, request_of, rules_in_force
+from booking.queries.parties import Parties, read_parties
+from booking.queries.prices import PriceLists, read_price_lists
+from booking.queries.recorded import Recorded, stored_events
+from booking.queries.wishes import Wish
+from instruments.models import Instrument, Occupancy, OpeningHours, SpecialDay
+from instruments.queries.calendar import days_around
+from instruments.rules import Hours, PublicDays, Special, Taken, open_periods
+
+DAY = timedelta(days=1)
+# How far ahead of a closed time the next open one is looked for.
+AHEAD = timedelta(days=14)
+
+
+class Held(NamedTuple):
+    """Time that something has on a unit; ``pk`` of the occupancy."""
+
+    pk: int
+    taken: Taken
+
+
+@dataclass(slots=True)
+class Opening:
+    """Weekly hours, special days and public holidays of some instruments; equal weeks are worked out once."""
+
+    hours: Mapping[int, tuple[Hours, ...]]
+    special: Mapping[int, tuple[Special, ...]]
+    public: PublicDays
+    _known: dict[tuple[Any, ...], list[Period]] = field(default_factory=dict)
+
+    def open(self, instrument: Instrument, start: datetime, end: datetime) -> list[Period]:
+        hours, special = self.hours.get(instrument.pk, ()), self.special.get(instrument.pk, ())
+        key = (hours, special, instrument.timezone, instrument.open_on_holidays, start, end)
+        if key not in self._known:
+            self._known[key] = open_periods(
+                hours,
+                special,
+                zone=instrument.zone,
+                start=start,
+                end=end,
+                open_on_holidays=instrument.open_on_holidays,
+                public=self.public,
+            )
+        return self._known[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When some instruments are open, and what is taken on them."""
+
+    opening: Opening
+    taken: Mapping[int, Sequence[Held]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What was read for some wishes, and at which instant."""
+
+    now: datetime
+    rules: Mapping[int, InForce]
+    parties: Parties
+    counted: Sequence[Mapping[str, Any]]
+    recorded: Recorded
+    price_lists: PriceLists
+    times: Timetable
+
+
+def read_for(
+    wishes: Iterable[Wish],
+    *,
+    now: datetime,
+    act: str = "create",
+    before: Booking | None = None,
+    rules: Mapping[int, InForce] | None = None,
+    times: Timetable | None = None,
+) -> Reads:
+    """``rules`` are those read already when the locks were taken, ``times`` a timetable that covers the wishes."""
+    wishes = list(wishes)
+    instruments = {wish.instrument.pk: wish.instrument for wish in wishes}
+    begun = before is not None and now >= before.start
+    with remembering_at_least():
+        unread = [row for pk, row in instruments.items() if pk not in (rules or {})]
+        in_force = {**(rules or {}), **(rules_in_force(unread, now) if unread else {})}
+        parties = read_parties(wishes, {pk: in_force[pk].book.facts for pk in instruments}, now)
+        counted, asked = CountedReads(), []
+        for wish in wishes:
+            book = in_force[wish.instrument.pk]
+            request = request_of(wish, parties.audience(wish), made=before.requested_at if before else now)
+            counted.add(book.book, request, act, now, begun=begun)
+            asked.append((book, request))
+        return Reads(
+            now=now,
+            rules=in_force,
+            parties=parties,
+            counted=counted.rows(),
+            recorded=stored_events(asked, act),
+            price_lists=read_price_lists(wishes, keep=before.price_list if before else None),
+            times=times or read_timetable(instruments.values(), _span(wishes)),
+        )
+
+
+def read_timetable(instruments: Iterable[Instrument], span: Period) -> Timetable:
+    """Two queries, and one for public holidays."""
+    rows = list(instruments)
+    opening = read_opening([row.pk for row in rows], Period(span.start - DAY, span.end + AHEAD))
+    return Timetable(opening, _taken(rows, span))
+
+
+def _span(wishes: Iterable[Wish]) -> Period:
+    spans = [Period(to_utc(wish.start), to_utc(wish.end)) for wish in wishes]
+    return Period(min(each.start for each in spans), max(each.end for each in spans))
+
+
+def read_opening(pks: Collection[int], span: Period) -> Opening:
+    """Hours and special days in one query; public holidays are known for the request."""
+    nothing = Value(None, DateField())
+    hours = OpeningHours.objects.filter(instrument__in=pks).annotate(day=nothing).order_by()
+    special = SpecialDay.objects.filter(
+        instrument__in=pks, day__gte=(span.start - DAY).date(), day__lte=(span.end + DAY).date()
+    ).order_by()
+    special = special.annotate(weekday=Value(0, PositiveSmallIntegerField()), valid_from=nothing, valid_to=nothing)
+    columns = ("instrument_id", "weekday", "day", "opens", "closes", "valid_from", "valid_to")
+    weekly: dict[int, list[Hours]] = defaultdict(list)
+    dated: dict[int, list[Special]] = defaultdict(list)
+    for pk, weekday, day, opens, closes, first, last in hours.values_list(*columns).union(
+        special.values_list(*columns), all=True
+    ):
+        if weekday:
+            weekly[pk].append(Hours(weekday, opens, closes, first, last))
+        else:
+            dated[pk].append(Special(day, opens, closes))
+    return Opening(
+        {pk: tuple(sorted(rows, key=_by_day)) for pk, rows in weekly.items()},
+        {pk: tuple(sorted(rows, key=lambda row: row.day)) for pk, rows in dated.items()},
+        days_around(span.start, span.end),
+    )
+
+
+def _by_day(row: Hours) -> tuple[Any, ...]:
+    return (row.weekday, row.opens, row.closes, row.valid_from or date.min, row.valid_to or date.max)
+
+
+def _taken(rows: Collection[Instrument], span: Period) -> Mapping[int, Sequence[Held]]:
+    """What is taken in the span, and so near to it that buffers matter; one query."""
+    margin = timedelta(minutes=max(max(row.setup_minutes, row.cleaning_minutes) for row in rows))
+    held = Occupancy.objects.filter(instrument__in=[row.pk for row in rows])
+    held = held.overlapping(span.start - margin, span.end + margin)
+    found: dict[int, list[Held]] = defaultdict(list)
+    for instrument, pk, unit, start, end in held.values_list("instrument_id", "pk", "unit", "start", "end"):
+        found[instrument].append(Held(pk, Taken(unit, start, end)))
+    return found
