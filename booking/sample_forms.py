@@ -205,8 +205,8 @@ class ReceivedForm(forms.Form):
     quantity = _pieces(gettext_lazy("Arrived"), least=0)
     condition = Text(label=gettext_lazy("Condition"), required=False, max_length=200)
 
-    def __init__(self, *args: Any, item: SampleItem, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=f"item-{item.pk}", initial={"quantity": item.quantity}, **kwargs)
+    def __init__(self, data: Any = None, *, item: SampleItem) -> None:
+        super().__init__(data, prefix=f"item-{item.pk}", initial={"quantity": item.quantity})
         self.sample = item
 
     def told(self) -> Mapping[str, Any]:
@@ -218,10 +218,10 @@ class TestedForm(AskedFields):
 
     quantity = _pieces(gettext_lazy("Tested"), least=0)
 
-    def __init__(self, *args: Any, item: SampleItem, questions: Iterable[Question], **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, item: SampleItem, questions: Iterable[Question]) -> None:
         usual = item.quantity if item.received_quantity is None else item.received_quantity
         initial = {"quantity": usual, **{f"fact_{name}": value for name, value in item.parameters.items()}}
-        super().__init__(*args, prefix=f"item-{item.pk}", initial=initial, **kwargs)
+        super().__init__(data, prefix=f"item-{item.pk}", initial=initial)
         self.sample = item
         self.ask(questions)
         self.initial["tests"] = item.tests if self.offered else ", ".join(item.tests)

@@ -224,9 +224,13 @@ class NewPolicy(In):
 class TryPolicy(In):
     """Somebody of an audience, or a known customer by e-mail, and a time. ``policy`` as in `NewPolicy`."""
 
-    policy: Document | None = Field(None, description="In place of the instrument's own rules; the saved ones if absent")
+    policy: Document | None = Field(
+        None, description="In place of the instrument's own rules; the saved ones if absent"
+    )
     audience: Literal["internal", "academic", "enterprise"] = "enterprise"
-    email: Annotated[str, Field(max_length=254), LINE] = Field("", description="A known customer, instead of the audience")
+    email: Annotated[str, Field(max_length=254), LINE] = Field(
+        "", description="A known customer, instead of the audience"
+    )
     organisation: Id | None = Field(None, description="Needed when that person has several")
     mode: MODES
     start: Instant
@@ -315,7 +319,7 @@ class CheckOut(Schema):
     alternatives: list[Alternative]
 
 
-class AgreementOut(Schema):
+class AgreementGiven(Schema):
     role: str
     decision: str = Field(description="approved or rejected")
     by: str | None
@@ -343,7 +347,7 @@ class BookingOut(Schema):
     samples: int | None
     quote: QuoteOut
     approval_roles: list[str]
-    approvals: list[AgreementOut]
+    approvals: list[AgreementGiven]
     hold_expires_at: str | None
     reason: str
 

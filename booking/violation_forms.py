@@ -61,7 +61,7 @@ class RecordForm(forms.Form):
     """By hand: of a booking, or of a person on an instrument."""
 
     name = Text(
-        label=gettext_lazy("What happened"),
+        label=gettext_lazy("Kind of violation"),
         max_length=40,
         widget=forms.TextInput(attrs={"list": "violation-names"}),
         help_text=gettext_lazy("A usual one, or a code of your own in small letters, which your rules can count."),
@@ -74,7 +74,7 @@ class RecordForm(forms.Form):
     instrument = forms.TypedChoiceField(
         label=gettext_lazy("and the instrument"), coerce=int, empty_value=None, required=False
     )
-    at = WallTimeField(label=gettext_lazy("When"), required=False, help_text=gettext_lazy("Empty: now."))
+    at = WallTimeField(label=gettext_lazy("Time"), required=False, help_text=gettext_lazy("Empty: now."))
     reason = Text(
         label=gettext_lazy("Reason"), max_length=500, widget=forms.Textarea(attrs=_AREA),
         help_text=gettext_lazy("The person reads it."),

@@ -339,9 +339,7 @@ class Payment(models.Model):
                 name="payment_negative_when_reversing",
             )
         ]
-        indexes = [
-            models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="payment_that_reverses")
-        ]
+        indexes = [models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="payment_that_reverses")]
 
     def __str__(self) -> str:
         return f"{self.reference} {self.amount}"

@@ -16,8 +16,9 @@ from django.utils import timezone
 from backend.accounts.models import Membership, Organisation, OrganisationKind, OrganisationStatus, Role
 from backend.accounts.queries import Access
 from backend.core.periods import local_day
-from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
+from booking.models import OCCUPYING, OPEN_ORDERS, Booking, OrderStatus, Status, Usage, UsageState
 from booking.queries import lists
+from booking.queries.sample_orders import counts_by_state
 from booking.queries.scope import managed_bookings, own_bookings
 from instruments.models import Category, Condition, Instrument
 from instruments.queries.rights import managed_instruments, manages_any
@@ -129,10 +130,12 @@ class Lab:
     missing: int
     instruments: int
     broken: int
+    # Orders of samples that nobody has answered, and those on the way; None where the lab never had one.
+    samples: tuple[int, int] | None = None
 
 
 def lab(access: Access, now: datetime) -> Lab | None:
-    """Six queries; None for people who manage nothing."""
+    """Seven queries; None for people who manage nothing."""
     if not manages_any(access):
         return None
     waiting = managed_bookings(access).filter(status=Status.REQUESTED)
@@ -151,7 +154,13 @@ def lab(access: Access, now: datetime) -> Lab | None:
         missing=lists.bookings_without_usage(access).count(),
         instruments=instruments["all"],
         broken=instruments["broken"],
+        samples=_samples(counts_by_state(access)),
     )
+
+
+def _samples(counts: Mapping[str, int]) -> tuple[int, int] | None:
+    open_orders = sum(counts.get(state, 0) for state in OPEN_ORDERS)
+    return (counts.get(OrderStatus.SUBMITTED, 0), open_orders) if counts else None
 
 
 # --- finance -------------------------------------------------------------------------------------------------------

@@ -222,6 +222,6 @@ def _note(violation: Violation, action: str, *, by: User, reason: str, **after: 
         action=action,
         object_type="violation",
         object_id=violation.pk,
-        after={"name": violation.name, "person": violation.person_id, "booking": violation.booking_id, **after},
+        after={"violation": violation.name, "person": violation.person_id, "booking": violation.booking_id, **after},
         reason=reason,
     )

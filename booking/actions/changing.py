@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,7 @@ from booking.models import Approval, Booking, Status
 from booking.queries.assess import assess
 from booking.queries.cancellation import cancellation
 from booking.queries.changes import MOVE, stands_against, worse_by_lab
+from booking.queries.facts import InForce
 from booking.queries.quoting import quote_for_customer
 from booking.queries.wishes import Assessment, Quote, check_shape, wish_of
 from instruments.actions.occupancy import occupy
@@ -102,7 +104,7 @@ def reschedule_booking(
     """
     check_shape(start, end)
     now = timezone.now()
-    lock_parties(
+    rules = lock_parties(
         user=booking.user,
         group=booking.group,
         project=booking.project,
@@ -114,7 +116,7 @@ def reschedule_booking(
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
     require_possible(booking, MOVE, start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = _assess_move(booking, start, end, now)
+    answer = _assess_move(booking, start, end, now, rules)
     worse = list(worse_by_lab(booking, answer, start, end)) if by_lab else []
     if worse:
         raise Refused(*worse)
@@ -149,9 +151,11 @@ def require_possible(
         need_reason(reason)
 
 
-def _assess_move(booking: Booking, start: datetime, end: datetime, now: datetime) -> Assessment:
+def _assess_move(
+    booking: Booking, start: datetime, end: datetime, now: datetime, rules: Mapping[int, InForce]
+) -> Assessment:
     wish = wish_of(booking).at(start, end)
-    answer = assess(wish, now=now, act="change", before=booking)
+    answer = assess(wish, now=now, act="change", before=booking, rules=rules)
     if answer.refusals:
         raise Refused(*answer.refusals)
     return answer

@@ -61,7 +61,7 @@ def extend_booking(
     """
     check_shape(booking.start, end)
     now = timezone.now()
-    lock_parties(
+    rules = lock_parties(
         user=booking.user,
         group=booking.group,
         project=booking.project,
@@ -73,7 +73,7 @@ def extend_booking(
     booking = lock_booking(booking, version=version)
     require_status(booking, OCCUPYING)
     require_possible(booking, EXTEND, booking.start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = assess(wish_of(booking).at(booking.start, end), now=now, act=EXTEND, before=booking)
+    answer = assess(wish_of(booking).at(booking.start, end), now=now, act=EXTEND, before=booking, rules=rules)
     if answer.refusals:
         raise Refused(*answer.refusals)
     begun = now >= booking.start
@@ -105,7 +105,7 @@ def shorten_booking(
     """
     check_shape(booking.start, end)
     now = timezone.now()
-    lock_parties(
+    rules = lock_parties(
         user=booking.user,
         group=booking.group,
         project=booking.project,
@@ -117,7 +117,7 @@ def shorten_booking(
     booking = lock_booking(booking, version=version)
     require_status(booking, OCCUPYING)
     require_possible(booking, SHORTEN, booking.start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = assess(wish_of(booking).at(booking.start, end), now=now, act="change", before=booking)
+    answer = assess(wish_of(booking).at(booking.start, end), now=now, act="change", before=booking, rules=rules)
     if answer.refusals:
         raise Refused(*answer.refusals)
     was, before = booking.end, booking.status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone, translation
@@ -31,7 +31,7 @@ from booking.models import SampleItem, SampleOrder
 from booking.queries.order_wishes import OrderWish, assess_order, pieces_of
 from booking.queries.sample_prices import Customer, cancelling_price, quote_samples
 from booking.queries.scope import roles_held
-from booking.queries.wishes import Quote
+from booking.queries.wishes import Assessment, Quote
 from booking.rules.samples import MOST_ITEMS
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
@@ -72,16 +72,30 @@ def submit_samples(
     with translation.override(user.language):  # the sentences are kept for the person who is charged
         customer = Customer(instrument, organisation.pk, user.pk, project.pk if project else None, answer.audience, now)
         quote = quote_samples(customer, wish.pieces, answer.quote.price_list)[0]
-    order = SampleOrder.objects.create(
-        instrument=instrument,
-        organisation=organisation,
-        user=user,
+    order = _write_order(
+        wish,
+        answer,
+        quote,
+        now=now,
         made_by=by,
-        project=project,
         purpose=purpose,
         requirements=requirements,
         return_samples=return_samples,
-        wished_on=wished_on,
+    )
+    _write_items(order, items)
+    _reserve(order, quote, by=by)
+    tell_order(order, "samples_submitted", to=managers(instrument) - {by.pk}, count=wish.samples)
+    note_order(order, "submit", by=by, samples=wish.samples, total=order.quote["total"])
+    return order
+
+
+def _write_order(wish: OrderWish, answer: Assessment, quote: Quote, *, now: datetime, **fields: Any) -> SampleOrder:
+    return SampleOrder.objects.create(
+        instrument=wish.instrument,
+        organisation=wish.organisation,
+        user=wish.user,
+        project=wish.project,
+        wished_on=wish.wished_on,
         audience=answer.audience,
         price_list=quote.price_list,
         quote=quote_out(quote),
@@ -90,12 +104,8 @@ def submit_samples(
         approval_roles=list(answer.approval.roles),
         submitted_at=now,
         changed_at=now,
+        **fields,
     )
-    _write_items(order, items)
-    _reserve(order, quote, by=by)
-    tell_order(order, "samples_submitted", to=managers(instrument) - {by.pk}, count=wish.samples)
-    note_order(order, "submit", by=by, samples=wish.samples, total=order.quote["total"])
-    return order
 
 
 def _check_items(items: Sequence[Item]) -> None:

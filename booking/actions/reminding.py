@@ -40,6 +40,7 @@ def remind() -> int:
     soon = Booking.objects.filter(
         status=Status.CONFIRMED,
         reminded_at=None,
+        order=None,
         start__gt=now,
         start__lte=now + ahead,
         changed_at__lt=F("start") - ahead,

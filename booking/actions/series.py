@@ -16,6 +16,7 @@ from backend.accounts.models import User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Refusal, Refused, refuse
+from backend.core.memo import remembering_at_least
 from backend.core.periods import Period, clock_words
 from booking.actions.changing import need_reason, reschedule_booking
 from booking.actions.deciding import approve_booking, reject_booking
@@ -47,6 +48,7 @@ from booking.rules.recurrence import Occurrence, read_rule, shifted
 
 
 @atomic_action
+@remembering_at_least()
 def book_series(*, wish: Wish, rrule: str, on_conflict: str, by: User, purpose: str, notes: str = "") -> Series:
     """Book every date of the rule, beginning with ``wish``; dates whose time the clock skips are kept as skipped.
 
@@ -133,6 +135,7 @@ def path_of(series: Series) -> str:
 
 
 @atomic_action
+@remembering_at_least()
 def cancel_series(
     *,
     series: Series,
@@ -175,6 +178,7 @@ class Moved:
 
 
 @atomic_action
+@remembering_at_least()
 def move_series(
     *,
     series: Series,

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from backend.accounts.models import User
 from booking.actions.consequences import follow_up
-from booking.models import Booking, Violation
+from booking.models import Appeal, AppealState, Booking, Violation
 from booking.queries.facts import facts_of, policy_view
 from booking.queries.wishes import wish_of
 from booking.rules.observe import observe
@@ -66,9 +66,15 @@ def _row(booking: Booking, cause: str, seen: Observed, by: User | None) -> Viola
 
 
 def strike_out(booking: Booking, *causes: str, by: User | None, reason: str = "") -> int:
-    """What was observed turned out to be wrong: it counts no more; returns how many events."""
+    """What was observed turned out to be wrong: it counts no more; returns how many events.
+
+    An open appeal about it is thereby upheld.
+    """
+    now = timezone.now()
     standing = booking.violations.filter(cause__in=causes, struck_out_at=None)
-    return standing.update(struck_out_at=timezone.now(), struck_out_by=by, reason=reason)
+    open_ = Appeal.objects.filter(violation__in=list(standing), state=AppealState.OPEN)
+    open_.update(state=AppealState.UPHELD, decided_by=by, decided_at=now, answer=reason)
+    return standing.update(struck_out_at=now, struck_out_by=by, reason=reason)
 
 
 def told(names: Sequence[str]) -> dict[str, Any]:

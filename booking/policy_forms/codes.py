@@ -18,6 +18,7 @@ FIELDS = (
     "person.levels",
     "person.trained",
     "person.hours",
+    "person.credit",
     "person.last_used",
     "person.inside",
     "organisation.kind",

@@ -19,7 +19,7 @@ from backend.accounts.models import OrganisationStatus
 from backend.core.errors import Refusal
 from backend.core.periods import Period, to_utc
 from booking.models import Booking
-from booking.queries.facts import facts_of, policy_view, request_of
+from booking.queries.facts import InForce, facts_of, policy_view, request_of
 from booking.queries.quoting import quote_under, unknown_parameters
 from booking.queries.reads import AHEAD, DAY, Opening, Reads, read_for
 from booking.queries.teaching import advised
@@ -40,13 +40,14 @@ def assess(
     before: Booking | None = None,
     held: Occupancy | None = None,
     also: Iterable[Mapping[str, Any]] = (),
+    rules: Mapping[int, InForce] | None = None,
 ) -> Assessment:
     """Everything that speaks against the wish, at once; ``before`` is the booking that it would change.
 
     ``held`` is time that is kept for this wish already, so it is not taken; ``also`` are bookings that would be made
-    before it, as the policy sees them.
+    before it, as the policy sees them; ``rules`` are those that were read when the locks were taken.
     """
-    reads = read_for([wish], now=now, act=act, before=before)
+    reads = read_for([wish], now=now, act=act, before=before, rules=rules)
     answer = judge(wish, reads, act=act, before=before, held=held, also=also)
     return replace(answer, refusals=tuple(advised(answer.refusals, wish.instrument, wish.user, now)))
 
@@ -97,7 +98,7 @@ def judge(
         notices=tuple(entry.detail for entry in entries.notice),
         quote=quote,
         audience=audience,
-        policy=in_force.book.documents,
+        policy=[] if wish.for_order else in_force.book.documents,
         facts=reads.parties.snapshot(wish, audience, in_force.book.facts),
         unit=unit,
     )

@@ -44,13 +44,23 @@ def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
         facts=facts_of(wish, booking.audience),
         before=policy_view(booking),
     )
-    refusals = (*map(as_refusal, verdict.refuse), *_needed(booking, book, now))
+    refusals = (*map(as_refusal, verdict.refuse), *_needed(booking, book, now), *of_samples(booking))
     if booking.price_list is None:
         return Cancellation(refusals, (), Decimal("0.00"))
     record = price_record(wish, booking.audience, event="cancel", at=now, uid=str(booking.uid))
     priced = price(prices_of(booking.price_list), [record], tz=booking.instrument.zone)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
     return Cancellation(refusals, lines, priced.total())
+
+
+def of_samples(booking: Booking) -> Iterable[Refusal]:
+    """Time that the lab took for samples is the lab's to change."""
+    if booking.order_id is not None:
+        yield Refusal(
+            "time_of_samples",
+            _("The lab took this time for your samples; it cannot be changed apart from them."),
+            fix_text=_("Write to the lab, or cancel the sample order."),
+        )
 
 
 def _needed(booking: Booking, book: Rulebook, now: datetime) -> Iterable[Refusal]:

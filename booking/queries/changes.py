@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from backend.core.errors import Refusal
 from booking.models import OCCUPYING, Booking, Status
 from booking.queries.assess import assess
-from booking.queries.cancellation import cancellation
+from booking.queries.cancellation import cancellation, of_samples
 from booking.queries.wishes import Assessment, wish_of
 from booking.rules.asking_again import EXTEND
 from instruments.models import Mode
@@ -63,6 +63,8 @@ def stands_against(
     booking: Booking, act: str, start: datetime, end: datetime, *, now: datetime, by_lab: bool
 ) -> Iterable[Refusal]:
     """What holds whatever the rules say of the new time."""
+    if not by_lab:
+        yield from of_samples(booking)
     if act == EXTEND:
         yield from _against_extending(booking, end, now=now, by_lab=by_lab)
         return

@@ -73,7 +73,8 @@ def due_no_shows(now: datetime) -> BookingQuerySet:
     due = Q(pk__in=())
     for grace in graces.values_list("no_show_grace", flat=True).distinct():
         due |= Q(instrument__no_show_grace=grace, start__lte=now - timedelta(minutes=grace))
-    waiting = Booking.objects.filter(due, status=Status.CONFIRMED, instrument__check_in=True)
+    # Time of samples is the lab's own: nobody is awaited.
+    waiting = Booking.objects.filter(due, status=Status.CONFIRMED, instrument__check_in=True, order=None)
     found = list(waiting.select_related("instrument"))
     since = _check_in_since({row.instrument_id for row in found})
     asked = [row.pk for row in found if check_in_until(row) >= since.get(row.instrument_id, row.start)]

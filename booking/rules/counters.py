@@ -12,9 +12,10 @@ from backend.core.periods import to_utc
 
 from .kinds.ladder import Action, Ladder, Step
 from .model import Policy, Rule
+from .phrases import period
 from .situation import Situation, Source, Subject, read_subject
 from .standing import LIFTED, count_within, instant_of, speaks_to, steps_reached
-from .words import number, span
+from .words import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def _counter(policy: Policy, rule: Rule, ladder: Ladder, party: tuple[Any, ...],
         names=tuple(ladder.weights),
         count=count,
         limit=following.at if following else None,
-        window=span(window.duration) if window and window.duration else (window.text if window else ""),
+        window=period(window) if window else "",
         next_actions=following.actions if following else (),
         party=dict(zip(ladder.per, party, strict=True)),
     )

@@ -287,7 +287,7 @@ def _action(action: Action) -> str:
         "suspend": _("suspension"),
         "deny": _("the deny list"),
         "cancel_future": _("future bookings are cancelled"),
-        "tell": _("notice to %(whom)s") % {"whom": action.values.get("whom", "")},
+        "tell": _("notice to %(whom)s") % {"whom": words.role(str(action.values.get("whom", "")))},
     }
     text = names[action.code]
     if action.lasts is not None:

@@ -217,6 +217,7 @@ def field_name(key: str) -> str:
         "person.level": _("level of the person"),
         "person.level_since": _("level held since"),
         "person.hours": _("hours of operation"),
+        "person.credit": _("credit of the person"),
         "person.levels": _("levels"),
         "person.trained": _("trained"),
         "person.last_used": _("last used"),

@@ -86,7 +86,8 @@ def _steps(access: Access, order: SampleOrder, *, customer: bool, lab: bool) -> 
         found |= can & {"cancel"}
     given = {one["role"] for one in order.agreed}
     open_roles = [role for role in order.approval_roles if role not in given]
-    if "agree" in can and not customer and roles_held(access, open_roles, order.instrument):
+    # The lab agrees by accepting.
+    if "agree" in can and not (customer or lab) and roles_held(access, open_roles, order.instrument):
         found.add("agree")
     return found
 

@@ -52,10 +52,16 @@ OBJECTS: dict[str, dict[str, str]] = {
         f"{place}{step}": {"pk": order, "file": "result", "file_id": "result"}
         for place, end in (("/samples/{pk}/", "/"), ("/api/v1/sample-orders/{pk}/", ""))
         for step, order in (
-            (f"agree{end}", "submitted_order"), (f"accept{end}", "new_order"), (f"reject{end}", "new_order"),
-            (f"receive{end}", "accepted_order"), (f"start{end}", "received_order"),
-            (f"machine-time{end}", "received_order"), (f"finish{end}", "testing_order"),
-            (f"return{end}", "testing_order"), ("results", "testing_order"), ("labels.pdf", "new_order"),
+            (f"agree{end}", "submitted_order"),
+            (f"accept{end}", "new_order"),
+            (f"reject{end}", "new_order"),
+            (f"receive{end}", "accepted_order"),
+            (f"start{end}", "received_order"),
+            (f"machine-time{end}", "received_order"),
+            (f"finish{end}", "testing_order"),
+            (f"return{end}", "testing_order"),
+            ("results", "testing_order"),
+            ("labels.pdf", "new_order"),
         )
     },
     "/samples/": {"pk": "new_order"},
@@ -182,6 +188,8 @@ CREDIT = {
     "start": "100", "floor": "0", "ceiling": "120", "completed": "1", "recovery": "5", "recovery_days": "30",
     "appeal_days": "14",
 }  # fmt: skip
+
+
 def _samples(world: World) -> dict[str, Any]:
     return {"instrument": world.ids["sampled"], "items": [{"name": "Walk", "quantity": 1}]}
 

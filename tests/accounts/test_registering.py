@@ -304,7 +304,7 @@ def test_who_is_signed_in_gives_the_enterprise_only() -> None:
         ({"name": ""}, {}, "required"),
         ({"name": "Li\x00"}, {}, "Null characters"),
         ({"name": "Li\x07"}, {}, "Control characters"),
-        ({"name": "x" * 81}, {}, "at most 80"),
+        ({"name": "x" * 81}, {}, "At most 80"),
         ({}, {"uscc": WRONG}, "capital letters without"),
         ({}, {"uscc": "123"}, "has 18 signs"),
         ({}, {"name": ""}, "required"),

@@ -24,6 +24,7 @@ from backend.core.errors import Invalid, Refused
 from backend.outbox.models import Channel, Message
 from backend.outbox.queries.words import shown
 from booking.actions import conversation as action
+from booking.actions import files
 from booking.actions.conversation import OPEN_AFTER_END, add_note
 from booking.models import Attachment, Note, Side
 from tests.booking.lab import HTMX, NOW, Lab, browser, html, queries
@@ -128,7 +129,7 @@ def test_everything_wrong_is_named_at_once(
 
 def test_a_large_file_is_refused_by_name(monkeypatch: Any) -> None:
     lab = Lab()
-    monkeypatch.setattr(action, "MOST_BYTES", 10)
+    monkeypatch.setattr(files, "MOST_BYTES", 10)
 
     with pytest.raises(Invalid) as caught:
         add_note(booking=lab.book(), by=lab.engineer, side=Side.CUSTOMER, files=[upload()])
@@ -140,7 +141,7 @@ def test_a_large_file_is_refused_by_name(monkeypatch: Any) -> None:
 def test_a_booking_holds_so_much_and_no_more(monkeypatch: Any) -> None:
     lab = Lab()
     booking, other = lab.book(), lab.book(13, 14)
-    monkeypatch.setattr(action, "MOST_BYTES_ALTOGETHER", 2 * len(CSV))
+    monkeypatch.setattr(files, "MOST_BYTES_ALTOGETHER", 2 * len(CSV))
     add_note(booking=booking, by=lab.engineer, side=Side.CUSTOMER, files=[upload(), upload()])
     before = stored_files()
 
@@ -212,7 +213,7 @@ def test_a_note_never_changes(change: str) -> None:
 def test_messages_at_once_stay_within_the_booking_s_room(committed: None, monkeypatch: Any) -> None:
     lab = Lab()
     booking = lab.book()
-    monkeypatch.setattr(action, "MOST_BYTES_ALTOGETHER", 3 * len(CSV))
+    monkeypatch.setattr(files, "MOST_BYTES_ALTOGETHER", 3 * len(CSV))
 
     def send(_number: int) -> None:
         add_note(booking=booking, by=lab.engineer, side=Side.CUSTOMER, files=[upload()])

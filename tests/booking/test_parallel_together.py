@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from backend.core import constraints
 from booking.actions.policies import save_policy
 from booking.actions.series import book_series, cancel_series, move_series, take_up
 from booking.actions.several import book_several
-from booking.models import Booking, Bundle, Series, Status
+from booking.models import Booking, Bundle, Series, SkippedDate, Status
 from booking.queries import assess
 from booking.queries.wishes import Wish
 from instruments.models import Instrument, Occupancy
@@ -220,8 +221,8 @@ def test_a_series_moves_and_is_cancelled_at_once_and_one_of_the_two_holds() -> N
     assert Occupancy.objects.count() == 0
 
 
-def test_a_skipped_date_is_taken_up_once_by_ten_who_try() -> None:
-    lab = Lab()
+def ten_take_up_one_date(lab: Lab) -> tuple[Outcome, Series]:
+    """Five want one time for it, five another."""
     lab.book(10, 11)
     series = book_series(
         wish=wish_of(lab.instrument, user=lab.engineer), rrule="FREQ=WEEKLY;COUNT=4", on_conflict="skip",
@@ -230,8 +231,26 @@ def test_a_skipped_date_is_taken_up_once_by_ten_who_try() -> None:
     date = series.skipped.select_related("series__instrument", "series__user", "series__organisation").get()
     calls = [partial(take_up, date=date, by=lab.engineer, start=at(13), end=at(14)) for _ in range(5)]
     calls += [partial(take_up, date=date, by=lab.engineer, start=at(15), end=at(16)) for _ in range(5)]
-
     outcome, _took = rush(list(calls))
+    return outcome, series
+
+
+def test_a_skipped_date_is_taken_up_once_by_ten_who_try() -> None:
+    outcome, series = ten_take_up_one_date(Lab())
 
     assert (len(outcome.results), outcome.error_counts()) == (1, {"Refused": 9})
     assert series.bookings.count() == 4
+
+
+def test_negative_control_without_a_fresh_read_a_skipped_date_is_taken_up_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def as_shown(*_args: Any, **_kwargs: Any) -> Any:
+        return SimpleNamespace(get=lambda pk: SkippedDate(pk=pk))
+
+    monkeypatch.setattr(SkippedDate.objects, "select_for_update", as_shown)
+
+    outcome, series = ten_take_up_one_date(Lab())
+
+    assert len(outcome.results) == 2
+    assert series.bookings.count() == 5

@@ -458,3 +458,15 @@ def test_by_hand_is_refused_twice_and_for_oneself(lab: Lab) -> None:
         )  # fmt: skip
 
     assert (code_of(twice), code_of(own)) == ("recorded_already", "own_violation")
+
+
+def test_logging_the_use_after_all_upholds_an_open_appeal(lab: Lab, clock: Any) -> None:
+    miss(lab, clock, 1)
+    found = Violation.objects.get()
+    appeal_violation(violation=found, by=lab.engineer, reason="I was there.")
+    clock.move_to(at(15, day=START))
+
+    finish_booking(booking=Booking.objects.get(), by=lab.manager, by_lab=True)
+
+    found.refresh_from_db()
+    assert (found.struck_out_at is not None, found.appeal.state) == (True, AppealState.UPHELD)

@@ -180,7 +180,7 @@ def test_the_customer_reads_what_cancelling_costs_before_doing_it() -> None:
 
     page = html(browser(bench.engineer).get(f"/samples/{order.pk}/"))
     assert "Cancelling costs" in page
-    assert "200.00, because" in page
+    assert "¥200.00</span>, because" in page
     step(bench.engineer, order, "cancel", reason="Too late")
     assert order.status == S.CANCELLED
 

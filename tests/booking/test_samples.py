@@ -12,14 +12,21 @@ import pytest
 import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
+from django.utils import translation
 
+from backend.accounts.models import User
 from backend.audit.models import Entry
 from backend.core.errors import Invalid, Refused, Stale
 from backend.outbox.models import Channel, Message
+from backend.outbox.queries.words import render
+from backend.outbox.rules import ALWAYS, topic_of
 from booking.actions import ordering, results, sampling, using
+from booking.actions.changing import cancel_booking, reschedule_booking
 from booking.actions.conversation import add_note
 from booking.actions.policies import save_policy
+from booking.actions.reminding import remind
 from booking.models import Booking, OrderStatus, ResultFile, SampleOrder, Side
+from booking.queries.no_show import due_no_shows
 from booking.queries.sample_prices import offered_tests, questions
 from booking.rules.samples import STEPS, Piece, runs_of
 from instruments.models import PriceList
@@ -565,3 +572,61 @@ def test_a_stranger_to_the_lab_gets_no_message() -> None:
     sampling.accept_samples(order=order, by=bench.manager)
 
     assert told("samples_accepted") == {bench.boss.pk}
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_message_says_which_order_in_the_readers_language(language: str, settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    bench = Bench()
+    User.objects.update(language=language)
+    for user in (bench.engineer, bench.manager):
+        user.refresh_from_db()
+    order = bench.at_state(S.TESTING)
+    bench.deliver(order)
+    order.refresh_from_db()
+    sampling.finish_testing(order=order, by=bench.manager, report="Pure")
+    bench.deliver(order)
+    sampling.give_samples_back(order=order, by=bench.manager)
+    add_note(booking=order, by=bench.manager, side=Side.LAB, text="Done & dusted")
+    add_note(booking=order, by=bench.engineer, side=Side.CUSTOMER, text="Thanks")
+    bench.at_state(S.REJECTED)
+    ordering.cancel_samples(order=bench.at_state(S.RECEIVED), by=bench.engineer)
+    ordering.cancel_samples(order=bench.submit(), by=bench.manager, by_lab=True, reason="Leak")
+
+    sent = list(Message.objects.filter(kind__startswith="samples_").select_related("recipient"))
+
+    assert {one.kind for one in sent} == {
+        f"samples_{name}"
+        for name in "submitted accepted received started done results returned rejected cancelled note note_lab".split()
+    }
+    for message in sent:
+        with translation.override(language):
+            subject, body = render(message)
+        assert "SY2611-" in subject
+        assert (bench.instrument.name_en if language == "en" else bench.instrument.name) in subject
+        assert "&amp;" not in subject + body
+        assert topic_of(message.kind) != ALWAYS
+
+
+def test_time_of_samples_is_the_labs_own(clock: Any) -> None:
+    """The customer cannot change it, is not awaited or reminded, and it counts against none of their quotas."""
+    bench = Bench(check_in=True)
+    one = {"id": "one", "kind": "quota", "topic": "quota", "measure": "count", "over": "open", "max": 1}
+    save_policy(instrument=bench.instrument, document={"rules": [one]}, by=bench.manager, valid_from=FROM)
+    order = bench.at_state(S.RECEIVED)
+    booking = sampling.take_machine_time(order=order, by=bench.manager, start=at(9), end=at(10))
+
+    assert bench.book(11, 12).pk
+    for change in (
+        lambda: cancel_booking(booking=booking, by=bench.engineer),
+        lambda: reschedule_booking(booking=booking, by=bench.engineer, start=at(14), end=at(15)),
+    ):
+        with pytest.raises(Refused) as caught:
+            change()
+        assert "time_of_samples" in codes(caught)
+    clock.move_to(at(8))
+    remind()
+    assert not Message.objects.filter(kind="booking_reminder", path=f"/bookings/{booking.pk}/").exists()
+    clock.move_to(at(9, 45))
+    assert booking not in due_no_shows(at(9, 45))
+    assert cancel_booking(booking=booking, by=bench.manager, by_lab=True, reason="Not needed").status == "cancelled"

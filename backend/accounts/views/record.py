@@ -28,6 +28,8 @@ PER_PAGE = 50
 PEOPLE = ("member", "user")
 # Values that are lists of people.
 PEOPLE_LISTS = ("members", "managers")
+# Values that are one person.
+PERSONS = ("person", "was_user")
 # Longer ids are for machines.
 SHORT = 20
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
@@ -75,6 +77,7 @@ def _names(found: Organisation, entries: Iterable[Entry]) -> dict[str, dict[int,
             instruments.update(one for one in values.get("instruments") or [] if isinstance(one, int))
             for name in PEOPLE_LISTS:
                 people.update(one for one in values.get(name) or [] if isinstance(one, int))
+            people.update(one for one in (values.get(name) for name in PERSONS) if isinstance(one, int))
             organisations.update(one for one in [values.get("organisation")] if isinstance(one, int))
         if entry.object_type in PEOPLE and entry.object_id.isdecimal():
             people.add(int(entry.object_id))
@@ -82,7 +85,7 @@ def _names(found: Organisation, entries: Iterable[Entry]) -> dict[str, dict[int,
             instruments.add(int(entry.object_id))
     called = {user.pk: str(user) for user in User.objects.filter(pk__in=people)}
     return {
-        **dict.fromkeys(PEOPLE_LISTS, called),
+        **dict.fromkeys((*PEOPLE_LISTS, *PERSONS), called),
         "instruments": dict(found.instruments.filter(pk__in=instruments).values_list("pk", "name")),
         "organisation": dict(Organisation.objects.filter(pk__in=organisations).values_list("pk", "name")),
     }
@@ -121,7 +124,7 @@ def _words(name: str, value: Any, names: Mapping[str, Mapping[int, str]]) -> str
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        known: Mapping[Any, Any] = dict(Role.choices) if name == "roles" else names.get(name, {})
+        known: Mapping[Any, Any] = dict(Role.choices) if name == "roles" else VALUES.get(name) or names.get(name, {})
         return ", ".join(str(known.get(one, one) if isinstance(one, str | int) else one) for one in value)
     if isinstance(value, int) and value in names.get(name, {}):
         return names[name][value]

@@ -69,8 +69,6 @@ def _save_rules(story: Story, admin: User, instruments: list[Instrument]) -> Non
     university = instruments[0].institution
     now = Policy.objects.filter(organisation=university).latest("version").document
     rules = [rule for rule in platform_rules()["rules"] if rule["id"] != "ahead"]
-    save_rules(
-        holder=of_institution(university), document={**now, "rules": [*now.get("rules", []), *rules]}, by=admin
-    )
+    save_rules(holder=of_institution(university), document={**now, "rules": [*now.get("rules", []), *rules]}, by=admin)
     ids = [one.pk for one in instruments]
     Instrument.objects.filter(pk__in=ids).update(check_in=True, no_show_grace=GRACE_MINUTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -37,7 +38,7 @@ def plan_samples(story: Story) -> None:
         (ITEMS[2], 12, "聚酰亚胺前驱体分子量", 4),
     ):
         begun = story.now - timedelta(days=days, hours=5)
-        story.later(begun, lambda a=(instrument, email, items, purpose, steps): _order(story, *a))
+        story.later(begun, partial(_order, story, instrument, email, items, purpose, steps))
 
 
 def _instrument(story: Story) -> Instrument | None:
@@ -53,7 +54,7 @@ def _order(
     order = submit_samples(
         by=user,
         user=user,
-        organisation=user.memberships.current().first().organisation,
+        organisation=next(home for one, home in story.world.belongs() if one == user),
         instrument=instrument,
         items=items,
         purpose=purpose,
@@ -80,4 +81,4 @@ def _go_on(story: Story, order: SampleOrder, steps: int) -> None:
             (receive_samples, start_testing)[number - 1](order=fresh, by=manager)
 
     for number in range(steps):
-        story.later(order.submitted_at + timedelta(hours=3 + 24 * number), lambda n=number: act(n))
+        story.later(order.submitted_at + timedelta(hours=3 + 24 * number), partial(act, number))

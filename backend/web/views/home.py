@@ -115,10 +115,19 @@ def _lab_figures(lab: queries.Lab) -> list[dict[str, Any]]:
         _figure(
             _("Requests to decide"), lab.request_count, _link("booking:desk"), tone="wait" if lab.request_count else ""
         ),
+        *_sample_figures(lab),
         _figure(_("Uses to verify"), lab.to_verify, usage, tone="wait" if lab.to_verify else ""),
         _figure(_("Records missing"), lab.missing, usage, tone="bad" if lab.missing else ""),
         _figure(_("Instruments"), lab.instruments, _link("instruments:manage"), hint=broken),
     ]
+
+
+def _sample_figures(lab: queries.Lab) -> list[dict[str, Any]]:
+    if lab.samples is None:
+        return []
+    new, on_the_way = lab.samples
+    hint = _("%(number)s open") % {"number": on_the_way}
+    return [_figure(_("Sample orders"), new, _link("booking:sample_desk"), tone="wait" if new else "", hint=hint)]
 
 
 def _money_figures(money: queries.Money) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ async function open(method, url, values, revert) {
   takeBack = revert;
   body.replaceChildren();
   problems.replaceChildren();
-  await window.htmx.ajax(method, url, { source: dialog, target: body, swap: "innerHTML", values });
+  await window.htmx.ajax(method, url, { source: dialog, target: body, values });
   if (!body.childElementCount) return undo();
   if (body.querySelector("[data-refused]")) undo();
   if (!dialog.open) dialog.showModal();
