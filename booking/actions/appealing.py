@@ -113,7 +113,9 @@ def lift_standing(
     """
     reason = _need(reason, _("Please give a reason: the person reads it."))
     lock_rows(list(party), **dict(party))
-    found = {name: TABLES[name].objects.get(pk=pk) for name, pk in party.items()}  # type: ignore[attr-defined]
+    found = {name: TABLES[name].objects.filter(pk=pk).first() for name, pk in party.items()}  # type: ignore[attr-defined]
+    if None in found.values():
+        raise NotFound
     person, organisation = found.get("person"), found.get("organisation")
     if person == by or (organisation is not None and access_of(by).has(organisation.pk)):
         raise refuse("own_violation", _("Nobody lifts a suspension of their own. Please ask a colleague."))

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.core.errors import Invalid
+from backend.core.fields import Text
 from booking.rules.layers import parse_policy
 from booking.rules.starters import add_starter
 
@@ -106,7 +107,7 @@ class Night(StartingForm):
     )
     opens = _clock(gettext_lazy("From"), "20:00")
     closes = _clock(gettext_lazy("to"), "08:00")
-    levels = forms.CharField(
+    levels = Text(
         label=gettext_lazy("Levels that may"),
         initial="independent",
         max_length=200,
@@ -162,7 +163,7 @@ class Bands(StartingForm):
         gettext_lazy("Only whole half-days or shifts can be booked."),
         "bands",
     )
-    bands = forms.CharField(
+    bands = Text(
         label=gettext_lazy("Bands"),
         initial="09:00-12:00, 13:00-17:00, 18:00-22:00",
         max_length=200,

@@ -26,7 +26,7 @@ from backend.web.actions import CANARY
 from booking.actions.feeds import create_feed
 from booking.actions.policies import save_policy
 from booking.actions.using import finish_booking, start_booking, verify_usage
-from booking.models import Booking
+from booking.models import Booking, SampleOrder
 from instruments.models import Instrument
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice
@@ -72,6 +72,9 @@ class World:
 
     def versions(self, kind: str) -> int:
         return Booking.objects.get(pk=self.ids[kind]).version
+
+    def order_version(self, kind: str) -> int:
+        return SampleOrder.objects.get(pk=self.ids[kind]).version
 
 
 @contextmanager

@@ -65,13 +65,16 @@ def organisation(request: HttpRequest) -> HttpResponse:
             return redirect("accounts:registration", only.pk)
         return render(request, "accounts/no_organisation.html", {"registrations": waiting})
     mine = access(request)
+    runs = administers(mine, found.pk)
+    agreements = agreements_of(found)
     context = {
         "organisation": found,
         "tab": "organisation",
-        "runs": administers(mine, found.pk),
+        "runs": runs,
         "my_roles": [Role(role).label for role in Role.values if role in mine.roles[found.pk]],
         "people": members_of(found).count(),
-        "agreements": agreements_of(found),
+        # Who the customers are is not for every member to know.
+        "agreements": agreements if runs else agreements.filter(customer=found),
         "today": timezone.localdate(),
         "registrations": waiting,
     }
