@@ -55,3 +55,9 @@ def test_without_recovery_nothing_comes_back() -> None:
     counting = Counting(start=100, points={"no_show": 20}, recovery=0)
 
     assert score(counting, happened((0, "no_show")), now=day(999)).total == 80
+
+
+def test_completed_bookings_may_count_nothing() -> None:
+    counting = Counting(start=100, floor=0, ceiling=120, completed=0)
+
+    assert [entry.total for entry in score(counting, happened((0, ""), (1, "")), now=day(2)).entries] == [100]
