@@ -120,7 +120,7 @@ def lift_standing(
     if person == by or (organisation is not None and access_of(by).has(organisation.pk)):
         raise refuse("own_violation", _("Nobody lifts a suspension of their own. Please ask a colleague."))
     now = timezone.now()
-    stands = standing_of(person or User(), [organisation.pk] if organisation else [], now).barred
+    stands = standing_of(person, [organisation.pk] if organisation else [], now).barred
     if not any(_is_meant(each, institution, party, rule) for each in stands):
         raise refuse("nothing_to_lift", _("No such suspension is in force."))
     made = Violation.objects.create(

@@ -81,12 +81,13 @@ class Standings:
     counted: list[Counted] = field(default_factory=list)
 
 
-def standing_of(user: User, organisations: Collection[int], now: datetime) -> Standings:
-    """Of the person, and of the organisations in whose name they book."""
-    found = _standings(Q(person=user) | Q(organisation__in=organisations), now)
+def standing_of(user: User | None, organisations: Collection[int], now: datetime) -> Standings:
+    """Of the person, if one is meant, and of the organisations in whose name they book."""
+    people = {user.pk} if user else set()
+    found = _standings(Q(person__in=people) | Q(organisation__in=organisations), now)
 
     def mine(party: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-        return _is_of(party, event, {user.pk}, set(organisations))
+        return _is_of(party, event, people, set(organisations))
 
     found.barred = [each for each in found.barred if mine(each.party, each.consequence.event)]
     found.counted = [each for each in found.counted if mine(each.counter.party, {})]

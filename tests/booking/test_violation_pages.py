@@ -301,7 +301,7 @@ def test_the_whole_way_over_the_ApiClient(lab: Lab) -> None:
     assert json.dumps(standing["barred"]) == "[]"
 
 
-def test_lifting_over_the_ApiClient(lab: Lab) -> None:
+def test_lifting_over_the_api(lab: Lab) -> None:
     for _number in range(3):
         note(lab)
     wish = {"institution": lab.institution.pk, "person": lab.engineer.pk, "reason": "We talked."}
@@ -314,3 +314,12 @@ def test_lifting_over_the_ApiClient(lab: Lab) -> None:
     assert [each["code"] for each in barred] == ["deny"]
     assert (own.status_code, done.status_code, again.status_code) == (404, 201, 409)
     assert ApiClient(lab.engineer).get_api("/me/standing").json()["barred"] == []
+
+
+def test_a_customer_without_a_suspension_has_none_lifted(lab: Lab) -> None:
+    wish = {"institution": lab.institution.pk, "organisation": lab.enterprise.pk, "reason": "We talked."}
+
+    answer = ApiClient(lab.manager).post_api("/standings/lift", wish)
+
+    assert answer.status_code == 409
+    assert answer.json()["errors"][0]["code"] == "nothing_to_lift"
