@@ -72,7 +72,8 @@ class Model:
         return [each for each in self.bookings if each is not own and each.status in LIVE]
 
     def free_unit(self, start: datetime, end: datetime, own: Plain | None) -> int | None:
-        for unit in range(1, UNITS + 1):
+        """What moves keeps its unit where that is free; otherwise the lowest."""
+        for unit in ([own.unit] if own else []) + list(range(1, UNITS + 1)):
             mine = [each for each in self.others(own) if each.unit == unit]
             if all(each.end + CLEANING <= start or end + CLEANING <= each.start for each in mine):
                 return unit

@@ -12,22 +12,32 @@ const person = document.body.dataset.person;
 const typedIn = (form) => [...form.elements].filter((one) => one.name && !one.matches(NEVER));
 const hasChoice = (one) => one.matches("[type=radio], [type=checkbox]");
 
+const store = (kept) => sessionStorage.setItem(KEY, JSON.stringify(kept));
+
+function typed(form) {
+  const fields = form ? typedIn(form).map((one) => [one.name, one.value, hasChoice(one) ? one.checked : null]) : [];
+  return { path: window.location.pathname, action: form?.getAttribute("action"), fields, person, at: Date.now() };
+}
+
 /** Remember the form of an HTMX request until the reader is back on this page. */
 function keep({ elt, verb }, choice = false) {
-  if (verb === "get") return;
-  const form = elt.closest("form");
-  const fields = form ? typedIn(form).map((one) => [one.name, one.value, hasChoice(one) ? one.checked : null]) : [];
-  const action = form?.getAttribute("action");
-  const kept = { path: window.location.pathname, action, fields, person, choice, at: Date.now() };
-  sessionStorage.setItem(KEY, JSON.stringify(kept));
+  if (verb !== "get") store({ ...typed(elt.closest("form")), choice });
+}
+
+/** Remember a form that the browser itself sends: only an answer that is the sign-in page makes it worth keeping. */
+function keepUnsure({ target: form, defaultPrevented }) {
+  if (!defaultPrevented && form.method === "post" && person) store({ ...typed(form), unsure: true });
 }
 
 function take() {
   const text = sessionStorage.getItem(KEY);
   if (!text) return null;
-  const kept = JSON.parse(text);
+  const { unsure, ...kept } = JSON.parse(text);
+  const askedToSignIn = window.location.pathname === loginUrl;
+  if (unsure && askedToSignIn) store(kept);
+  if (unsure && !askedToSignIn) sessionStorage.removeItem(KEY);
   // On the way, at the sign-in page, it stays.
-  if (kept.path !== window.location.pathname) return null;
+  if (unsure || kept.path !== window.location.pathname) return null;
   sessionStorage.removeItem(KEY);
   const same = !kept.person || kept.person === person;
   return same && Date.now() - kept.at < LASTS ? kept : null;
@@ -47,7 +57,7 @@ function put(form, [name, value, checked]) {
 function giveBack() {
   const kept = take();
   if (!kept) return;
-  const form = kept.action && document.querySelector(`form[action="${CSS.escape(kept.action)}"]`);
+  const form = document.querySelector(kept.action ? `form[action="${CSS.escape(kept.action)}"]` : "main form:not([action])");
   const back = form ? kept.fields.filter((field) => put(form, field)).length : 0;
   // A visitor who was asked to sign in expects to be here again.
   if (!kept.person) return;
@@ -64,6 +74,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   // The booking panel comes back with its choice in the address.
   if (leaves || again) keep(requestConfig, leaves);
 });
+document.addEventListener("submit", keepUnsure);
 document.addEventListener("page:leave", (event) => keep(event.detail));
 
 window.addEventListener("load", giveBack);
