@@ -2,16 +2,29 @@
 
 from typing import Any
 
+from django.utils.module_loading import import_string
 from ninja import NinjaAPI
 from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
 
-from backend.core.api import Parser, Renderer, declare_problems, install_error_handlers, shape_errors
+from backend.core.api import (
+    Parser,
+    Renderer,
+    declare_key,
+    declare_problems,
+    install_error_handlers,
+    shape_errors,
+)
+
+# How the paths end whose answers are not kept for a repeated request: a secret, what is many transactions of their
+# own, and questions that write nothing.
+NEVER_STORED = ("/feeds", "/bookings/decide", "/check", "/preview", "/find", "/policy/try")
 
 
 class Api(NinjaAPI):
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
-        return declare_problems(super().get_openapi_schema(**kwargs))  # type: ignore[return-value]
+        document = declare_key(super().get_openapi_schema(**kwargs), unless=NEVER_STORED)
+        return declare_problems(document)  # type: ignore[return-value]
 
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]
@@ -28,6 +41,7 @@ api = Api(
     parser=Parser(),
 )
 install_error_handlers(api)
+api.add_decorator(import_string("backend.accounts.auth.repeatable")(unless=NEVER_STORED))
 BOOKING = (
     "booking.api.bookings",
     "booking.api.series",

@@ -3,7 +3,6 @@
 Production means that SITE_URL begins with https://. There, unsafe values refuse to start.
 """
 
-import os
 import secrets
 import sys
 from datetime import timedelta
@@ -152,13 +151,16 @@ if _default["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32000;",
     }
-    # A file, because parallel tests open connections of their own; named after the process, so that runs never meet.
-    _default["TEST"] = {"NAME": str(VAR_DIR / f"test-{os.getpid()}.sqlite3")}
 else:
-    _default["OPTIONS"] = {"options": "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"}
+    _default["OPTIONS"] = {
+        "options": "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=60000"
+        # What is prepared is planned once, not anew for each list of ids.
+        " -c plan_cache_mode=force_generic_plan",
+        # Only the statements of backend.core.prepared are; a pooler that knows none needs it off.
+        "prepare_threshold": 0 if env.bool("PREPARED_STATEMENTS", default=True) else None,
+    }
     if TESTING:  # emptying tables waits for the disk otherwise
         _default["OPTIONS"]["options"] += " -c synchronous_commit=off"
-    _default["TEST"] = {"NAME": f"test_yixiang_{os.getpid()}"}
     _default["CONN_MAX_AGE"] = 0 if TESTING else 60
     _default["CONN_HEALTH_CHECKS"] = True
 

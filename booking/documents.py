@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 # Bags with a label of their own; of more of a kind one label says how many there are.
 MOST_LABELS = 12
+# Of more than these each kind has one label.
+MOST_LABELS_ALTOGETHER = 240
 
 
 def attachment_response(attachment: Attachment | ResultFile) -> FileResponse:
@@ -44,8 +46,10 @@ def result_response(file: ResultFile) -> FileResponse:
 def labels_pdf(order: SampleOrder) -> HttpResponse:
     """An A4 sheet of labels, one for each bag; the code on each leads to the order's page."""
     labels = []
-    for item in order.items.all():
-        bags = item.quantity if item.quantity <= MOST_LABELS else 1
+    items = list(order.items.all())
+    bags_of = {item.pk: item.quantity if item.quantity <= MOST_LABELS else 1 for item in items}
+    for item in items:
+        bags = bags_of[item.pk] if sum(bags_of.values()) <= MOST_LABELS_ALTOGETHER else 1
         url = f"{settings.SITE_URL}{reverse('booking:sample_order', args=[order.pk])}?item={item.pk}"
         code = segno.make(url, error="m").svg_data_uri(scale=4, border=1, light="#fff")
         labels += [{"item": item, "bag": bag, "bags": bags, "code": code} for bag in range(1, bags + 1)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -149,6 +149,9 @@ def _event(uid: str, start: datetime, end: datetime, *, stamp: datetime, sequenc
     event.add("dtstamp", stamp)
     event.add("last-modified", stamp)
     event.add("sequence", sequence)
+    if start.fold or end.fold:
+        # A local time that comes twice is read as the first of the two (RFC 5545, 3.3.5).
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
     event.add("dtstart", start)
     event.add("dtend", end)
     return event

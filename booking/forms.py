@@ -8,11 +8,12 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, validate_comma_separated_integer_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.accounts.models import Organisation, Project
+from backend.core.db import MAX_ID
 from backend.core.fields import Text
 from backend.core.periods import AmbiguousLocalTime, NonexistentLocalTime, local_instant
 from booking.models import FeedDetail, FeedScope
@@ -132,11 +133,9 @@ def _offset(at: datetime) -> str:
     return f"UTC{text[:3]}:{text[3:5]}"
 
 
-class WishForm(TimesForm):
-    """What the live check needs."""
+class ForWhomForm(forms.Form):
+    """For which organisation, project and person; they clean to rows, ``user`` to None for the reader themselves."""
 
-    mode = forms.ChoiceField(choices=Mode.choices, label=gettext_lazy("Mode"))
-    samples = _samples()
     organisation = forms.TypedChoiceField(label=gettext_lazy("For"), coerce=int, empty_value=None, required=False)
     project = forms.TypedChoiceField(
         label=gettext_lazy("Project"),
@@ -145,7 +144,6 @@ class WishForm(TimesForm):
         required=False,
         help_text=gettext_lazy("The cost is shown under this project."),
     )
-
     party = forms.ChoiceField(label=gettext_lazy("For whom"), required=False)
     party_email = forms.EmailField(
         label=gettext_lazy("or by e-mail address"),
@@ -156,7 +154,6 @@ class WishForm(TimesForm):
     def __init__(
         self,
         *args: Any,
-        instrument: Instrument,
         organisations: Iterable[Organisation],
         projects: Iterable[Project],
         language: str = "",
@@ -164,7 +161,7 @@ class WishForm(TimesForm):
         by_email: Callable[[str], list[Party]] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, zone=instrument.zone, **kwargs)
+        super().__init__(*args, **kwargs)
         self.parties = {one.key: one for one in parties}
         self.by_email = by_email
         # Templates call what can be called.
@@ -178,7 +175,7 @@ class WishForm(TimesForm):
         cast(forms.ChoiceField, self.fields["project"]).choices = [("", _("None")), *labels]
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        data = super().clean() or self.cleaned_data
         usual = next(iter(self.organisations.values()), None)
         party = self._party(data)
         data["user"] = party.user if party else None
@@ -213,6 +210,16 @@ class WishForm(TimesForm):
         return None
 
 
+class WishForm(ForWhomForm, TimesForm):
+    """What the live check needs."""
+
+    mode = forms.ChoiceField(choices=Mode.choices, label=gettext_lazy("Mode"))
+    samples = _samples()
+
+    def __init__(self, *args: Any, instrument: Instrument, **kwargs: Any) -> None:
+        super().__init__(*args, zone=instrument.zone, **kwargs)
+
+
 class BookingForm(WishForm):
     """The whole panel."""
 
@@ -223,6 +230,11 @@ class BookingForm(WishForm):
         help_text=gettext_lazy("What will be measured, in a few words. The lab reads it."),
     )
     notes = _text(gettext_lazy("Notes"))
+    # What the person was shown and wants displaced.
+    displaces = forms.CharField(required=False, max_length=400, validators=[validate_comma_separated_integer_list])
+
+    def clean_displaces(self) -> list[int]:
+        return [min(int(pk), MAX_ID) for pk in self.cleaned_data["displaces"].split(",") if pk]
 
 
 class ReasonForm(forms.Form):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from backend.accounts.models import Organisation, Project
 from backend.core.fields import Text
-from booking.forms import TimesForm
+from booking.forms import ForWhomForm, TimesForm
 from booking.models import SampleItem
 from booking.queries.sample_prices import Question
 from booking.rules.samples import MOST_PIECES, MOST_TESTS, TEST
@@ -121,8 +120,8 @@ class ItemForm(AskedFields):
         return {**plain, "parameters": self.parameters()}
 
 
-class OrderForm(forms.Form):
-    """What is said of the whole order. ``organisation`` and ``project`` clean to rows."""
+class OrderForm(ForWhomForm):
+    """What is said of the whole order."""
 
     purpose = Text(
         label=gettext_lazy("Purpose"),
@@ -139,41 +138,6 @@ class OrderForm(forms.Form):
     )
     wished_on = _Day(label=gettext_lazy("Wished date"), help_text=gettext_lazy("Leave it empty when any day will do."))
     return_samples = forms.BooleanField(label=gettext_lazy("Send the samples back afterwards"), required=False)
-    organisation = forms.TypedChoiceField(label=gettext_lazy("For"), coerce=int, empty_value=None, required=False)
-    project = forms.TypedChoiceField(
-        label=gettext_lazy("Project"),
-        coerce=int,
-        empty_value=None,
-        required=False,
-        help_text=gettext_lazy("The cost is shown under this project."),
-    )
-
-    def __init__(
-        self,
-        *args: Any,
-        organisations: Sequence[Organisation],
-        projects: Iterable[Project],
-        language: str = "",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.organisations = {one.pk: one for one in organisations}
-        self.projects = {one.pk: one for one in projects}
-        names = [(one.pk, one.label(language)) for one in self.organisations.values()]
-        cast(forms.ChoiceField, self.fields["organisation"]).choices = names
-        labels = [(one.pk, str(one)) for one in self.projects.values()]
-        cast(forms.ChoiceField, self.fields["project"]).choices = [("", _("None")), *labels]
-
-    def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        usual = next(iter(self.organisations.values()), None)
-        data["organisation"] = self.organisations.get(data.get("organisation") or 0, usual)
-        project = self.projects.get(data.get("project") or 0)
-        if project and data["organisation"] and project.organisation_id != data["organisation"].pk:
-            words = _("This project belongs to another organisation.")
-            self.add_error("project", forms.ValidationError(words, "foreign"))
-        data["project"] = project
-        return data
 
 
 class StepForm(forms.Form):

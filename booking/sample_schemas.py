@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from backend.core.api import LINE, PLAIN, Day, Id, In, Instant, Page
 from booking.models import OrderStatus
 from booking.rules.samples import MOST_ITEMS, MOST_PIECES, MOST_TESTS
-from booking.schemas import ApprovalOut, Named, Parameters, Purpose, QuoteOut, RefusalOut, Version, Words
+from booking.schemas import ApprovalOut, Named, OnBehalf, Parameters, Purpose, QuoteOut, RefusalOut, Version, Words
 
 Count = Annotated[int, Field(ge=0, le=MOST_PIECES)]
 Tests = Annotated[list[Annotated[str, Field(min_length=1, max_length=100), LINE]], Field(max_length=MOST_TESTS)]
@@ -29,11 +29,10 @@ class NewItem(In):
     storage: Annotated[str, Field(max_length=200), LINE] = Field("", description="Hazards, and how to keep it")
 
 
-class SampleWish(In):
+class SampleWish(OnBehalf):
     instrument: Id
     items: Annotated[list[NewItem], Field(min_length=1, max_length=MOST_ITEMS)]
     wished_on: Day | None = Field(None, description="The day on which you want the results at the latest begun")
-    organisation: Id | None = Field(None, description="Needed when you belong to several organisations")
     project: Id | None = None
 
 

@@ -75,7 +75,17 @@ def _one_of(text: str, possible: Iterable[str]) -> str:
     return ",".join(asked)
 
 
-class Slot(In):
+class OnBehalf(In):
+    """For whom something is asked, where not for the caller."""
+
+    organisation: Id | None = Field(None, description="Needed when you belong to several organisations")
+    on_behalf_of: Id | None = Field(
+        None, description="Who it is for: a colleague, for administrators; a customer, for the lab's managers"
+    )
+    on_behalf_of_email: Annotated[str, Field(max_length=254), LINE] = Field("", description="Instead of the id")
+
+
+class Slot(OnBehalf):
     """A time on an instrument. ``parameters`` are values that the price list knows by name."""
 
     instrument: Id
@@ -84,17 +94,17 @@ class Slot(In):
     mode: MODES
     samples: Samples | None = None
     parameters: Parameters = Field(default_factory=dict)
-    organisation: Id | None = Field(None, description="Needed when you belong to several organisations")
     project: Id | None = None
-    on_behalf_of: Id | None = Field(
-        None, description="Who will use the time: a colleague, for administrators; a customer, for the lab's managers"
-    )
-    on_behalf_of_email: Annotated[str, Field(max_length=254), LINE] = Field("", description="Instead of the id")
 
 
 class NewBooking(Slot):
     purpose: Purpose
     notes: Words = ""
+    displaces: list[Id] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Bookings to displace, as `check` named them (`displaces`): the rules let you come first",
+    )
 
 
 class Reason(In):
@@ -317,6 +327,7 @@ class CheckOut(Schema):
     notices: list[str]
     quote: QuoteOut
     alternatives: list[Alternative]
+    unknown_years: list[int] = Field(description="Years whose public holidays are not announced yet")
 
 
 class AgreementGiven(Schema):
@@ -349,6 +360,8 @@ class BookingOut(Schema):
     approval_roles: list[str]
     approvals: list[AgreementGiven]
     hold_expires_at: str | None
+    confirm_by: str | None = Field(description="Until when the rules want to hear that the customer comes")
+    coming_at: str | None = Field(description="When the customer said so")
     reason: str
 
 

@@ -84,7 +84,7 @@ class TrainingSessionChange(In):
     version: Version | None = None
 
 
-class Because(In):
+class TrainingReason(In):
     reason: Why
     version: Version | None = None
 

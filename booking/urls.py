@@ -109,6 +109,7 @@ urlpatterns = [
     path("bookings/<int:pk>/approve/", bookings.approve, name="approve"),
     path("bookings/<int:pk>/reject/", bookings.reject, name="reject"),
     path("bookings/<int:pk>/no-show/", lifecycle.no_show, name="no_show"),
+    path("bookings/<int:pk>/coming/", lifecycle.coming, name="coming"),
     path("bookings/<int:pk>/start/", bookings.start, name="start"),
     path("bookings/<int:pk>/finish/", bookings.finish, name="finish"),
     path("bookings/<int:pk>/move/", changes.move, name="move"),

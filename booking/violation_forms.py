@@ -11,7 +11,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from backend.core.fields import Text
 from booking.forms import WallTimeField
@@ -64,7 +64,9 @@ class RecordForm(forms.Form):
         label=gettext_lazy("Kind of violation"),
         max_length=40,
         widget=forms.TextInput(attrs={"list": "violation-names"}),
-        help_text=gettext_lazy("A usual one, or a code of your own in small letters, which your rules can count."),
+        help_text=gettext_lazy(
+            "Choose a usual one, or write a code of your own in small letters, which your rules can count."
+        ),
     )
     booking = forms.IntegerField(
         label=gettext_lazy("Number of the booking"), required=False, min_value=1,
@@ -86,6 +88,11 @@ class RecordForm(forms.Form):
         choices = [(str(pk), each.label(language)) for pk, each in self.instruments.items()]
         self.fields["instrument"].choices = [("", "—"), *choices]  # type: ignore[attr-defined]
 
+    def clean_name(self) -> str:
+        """The usual ones are offered and read by their names in the reader's language."""
+        text: str = self.cleaned_data["name"]
+        return {violation_label(code): code for code in USUAL}.get(text, text)
+
 
 def _number(label: Any, least: int, most: int, **more: Any) -> forms.IntegerField:
     widget = forms.NumberInput(attrs={"min": least, "max": most, "inputmode": "numeric"})
@@ -104,7 +111,7 @@ class CreditForm(forms.Form):
     recovery_days = _number(gettext_lazy("after so many days without an entry"), 0, 1000)
     months = _number(
         gettext_lazy("Entries are forgotten after so many months"), 1, 240, required=False,
-        help_text=gettext_lazy("Empty: never."),
+        help_text=pgettext_lazy("entries", "Empty: never."),
     )  # fmt: skip
     appeal_days = _number(gettext_lazy("Entries can be contested for so many days"), 0, 365)
     others = Text(

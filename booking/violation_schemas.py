@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from ninja import Schema
 from pydantic import Field
 
-from backend.core.api import Day, Id, In, Instant, Page
+from backend.core.api import LINE, Day, Id, In, Instant, Page
 from booking.models import AppealState
 from booking.schemas import Named, Words
 
@@ -22,7 +22,7 @@ class ViolationFilter(Page):
     scope: Literal["mine", "desk"] = Field("mine", description="Your own and your organisation's, or your lab's")
     instrument: Id | None = None
     organisation: Id | None = None
-    name: str = Field("", max_length=80)
+    name: Annotated[str, Field(max_length=80), LINE] = ""
     state: Literal["", "counting", "appealed", "struck"] = ""
 
 
@@ -67,7 +67,7 @@ class NewViolation(In):
     reason: Reason
     at: Instant | None = Field(None, description="Default: now")
     booking: Id | None = None
-    email: str = Field("", max_length=254)
+    email: Annotated[str, Field(max_length=254), LINE] = ""
     instrument: Id | None = None
 
 
@@ -86,7 +86,7 @@ class Lift(In):
     institution: Id | None = None
     person: Id | None = None
     organisation: Id | None = None
-    rule: str = Field("", max_length=120, description="Of one ladder only")
+    rule: Annotated[str, Field(max_length=120), LINE] = Field("", description="Of one ladder only")
     reason: Reason
 
 

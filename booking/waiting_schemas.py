@@ -9,10 +9,10 @@ from pydantic import Field
 
 from backend.core.api import Id, In, Instant, Page
 from booking.models import WaitStatus
-from booking.schemas import MODES, Named, Parameters, Purpose, Samples, Version, Words
+from booking.schemas import MODES, Named, OnBehalf, Parameters, Purpose, Samples, Version, Words
 
 
-class NewWait(In):
+class NewWait(OnBehalf):
     """Any time of the length within the window from ``from`` to ``to``."""
 
     instrument: Id
@@ -24,7 +24,6 @@ class NewWait(In):
     notes: Words = ""
     samples: Samples | None = None
     parameters: Parameters = Field(default_factory=dict)
-    organisation: Id | None = Field(None, description="For whom, where you belong to several")
     project: Id | None = None
 
 

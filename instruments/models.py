@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Expression, F, Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import Organisation
@@ -327,7 +327,7 @@ class OccupancyKind(models.TextChoices):
 
 
 class OccupancyQuerySet(models.QuerySet["Occupancy"]):
-    def overlapping(self, start: datetime, end: datetime) -> OccupancyQuerySet:
+    def overlapping(self, start: datetime | Expression, end: datetime | Expression) -> OccupancyQuerySet:
         return self.filter(start__lt=end, end__gt=start)
 
 
@@ -355,7 +355,7 @@ class Occupancy(models.Model):
 
 
 class PriceListQuerySet(models.QuerySet["PriceList"]):
-    def in_force(self, day: date) -> PriceListQuerySet:
+    def in_force(self, day: date | Expression) -> PriceListQuerySet:
         """The version in force on a date comes first."""
         return self.filter(valid_from__lte=day).order_by("-valid_from", "-version")
 

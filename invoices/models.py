@@ -145,7 +145,7 @@ class ChargeLine(models.Model):
 
 
 class InvoiceKind(models.TextChoices):
-    INVOICE = "invoice", _("Statement")
+    INVOICE = "invoice", _("Invoice")
     CREDIT_NOTE = "credit_note", _("Credit note")
 
 

@@ -3,6 +3,8 @@
 Parts that cannot run are skipped and named in the last summary; TEST_REQUIRE=postgresql,browser makes that a
 failure. Arguments go to pytest; without any, the first part also fails where coverage is below its floor
 (`tests.floor`). The first part that fails is the last one, so that its summary is the last line.
+
+The tests with many connections mostly wait for one another: those of both engines run side by side.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tests import parts
@@ -19,8 +22,9 @@ from tests.e2e.browser import chromium
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL", "postgres://yixiang:yixiang@localhost:5432/yixiang")
 SQLITE_URL = f"sqlite:///{ROOT}/var/db.sqlite3"
-# Tests that open many connections have the machine to themselves.
-TOGETHER, ALONE, BROWSER = "not e2e and not parallel", "parallel and not e2e", "e2e"
+TOGETHER, PARALLEL, BROWSER = "not e2e and not parallel", "parallel and not e2e", "e2e"
+# 5: no test of this part was chosen by the arguments.
+GOOD = (0, 5)
 
 
 @dataclass(frozen=True)
@@ -52,30 +56,52 @@ def postgresql_obstacle() -> str:
 _asked: dict[str, bool] = {}
 
 
-def plan() -> list[Part]:
+def plan() -> list[list[Part]]:
+    """In this order; those of one list run side by side."""
     no_server = postgresql_obstacle()
     no_browser = "" if chromium() else "no Chromium; install it or name it in CHROMIUM"
     return [
-        Part("SQLite", TOGETHER, SQLITE_URL, processes=2, covered=True),
-        Part("SQLite, many connections", ALONE, SQLITE_URL),
-        Part("PostgreSQL", TOGETHER, POSTGRES_URL, processes=2, obstacle=no_server),
-        Part("PostgreSQL, many connections", ALONE, POSTGRES_URL, obstacle=no_server),
-        Part("browser", BROWSER, SQLITE_URL, obstacle=no_browser),
+        [Part("SQLite", TOGETHER, SQLITE_URL, processes=2, covered=True)],
+        [Part("PostgreSQL", TOGETHER, POSTGRES_URL, processes=2, obstacle=no_server)],
+        [
+            Part("SQLite, many connections", PARALLEL, SQLITE_URL),
+            Part("PostgreSQL, many connections", PARALLEL, POSTGRES_URL, obstacle=no_server),
+        ],
+        [Part("browser", BROWSER, SQLITE_URL, obstacle=no_browser)],
     ]
 
 
-def run(part: Part, arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+def show(line: str) -> None:
+    print(line, end="", flush=True)
+
+
+def run_beside(step: Sequence[Part], arguments: Sequence[str], done: Sequence[str]) -> list[tuple[Part, int, str]]:
+    """Part, exit code and summary of each. Of several the output comes when all have ended, of one that failed last."""
+    if len(step) < 2:
+        return [(part, *run(part, arguments, done, show)) for part in step]
+    print(f"\n== {' and '.join(part.name for part in step)}, side by side", flush=True)
+    told: list[list[str]] = [[] for _part in step]
+    with ThreadPoolExecutor() as pool:
+        ended = list(pool.map(lambda part, lines: run(part, arguments, done, lines.append), step, told))
+    order = sorted(range(len(step)), key=lambda at: ended[at][0] not in GOOD)
+    for at in order:
+        show("".join(told[at]))
+    return [(step[at], *ended[at]) for at in order]
+
+
+def run(part: Part, arguments: Sequence[str], done: Sequence[str], tell: Callable[[str], object]) -> tuple[int, str]:
     """Exit code and summary of one pytest."""
+    environment = {**os.environ, "DATABASE_URL": part.database, parts.VARIABLE: "\n".join(done)}
     command = [sys.executable, "-m", "pytest", "-q", "-m", part.marks, "-p", "tests.parts", *arguments]
     command += ["-n", str(part.processes), "--dist", "loadfile"] if part.processes else []
     command += ["-p", "tests.floor", "--cov", "--cov-report="] if part.covered and not arguments else []
     command += ["--color=yes"] if sys.stdout.isatty() else []
-    print(f"\n== {part.name}", flush=True)
+    tell(f"\n== {part.name}\n")
     summary = ""
-    with subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(line, end="", flush=True)
+            tell(line)
             summary = line.strip() or summary
     return process.returncode, summary
 
@@ -83,18 +109,17 @@ def run(part: Part, arguments: Sequence[str], environment: Mapping[str, str]) ->
 def main(arguments: Sequence[str]) -> int:
     required = os.environ.get("TEST_REQUIRE", "")
     todo = plan()
-    done = [f"{part.name}: SKIPPED, {part.obstacle}" for part in todo if part.obstacle]
-    lacking = [part for part in todo if part.obstacle and part.name.split(",")[0].lower() in required]
+    barred = [part for step in todo for part in step if part.obstacle]
+    done = [f"{part.name}: SKIPPED, {part.obstacle}" for part in barred]
+    lacking = [part for part in barred if part.name.split(",")[0].lower() in required]
     if lacking:
         print("\n".join(f"{part.name} is required, but: {part.obstacle}" for part in lacking), file=sys.stderr)
         return 1
-    for part in (part for part in todo if not part.obstacle):
-        environment = {**os.environ, "DATABASE_URL": part.database, parts.VARIABLE: "\n".join(done)}
-        code, summary = run(part, arguments, environment)
-        # 5: no test of this part was chosen by the arguments.
-        if code not in (0, 5):
-            return code
-        done.append(f"{part.name}: {summary}")
+    for step in todo:
+        ended = run_beside([part for part in step if not part.obstacle], arguments, done)
+        if ended and ended[-1][1] not in GOOD:
+            return ended[-1][1]
+        done += [f"{part.name}: {summary}" for part, _code, summary in ended]
     return 0
 
 

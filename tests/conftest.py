@@ -21,6 +21,18 @@ settings.register_profile("ci", deadline=None, max_examples=100, derandomize=Tru
 settings.load_profile("ci")
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Instead of pytest-django's, which migrates an empty database in each process."""
+    from tests import database  # needs the apps
+
+    with django_db_blocker.unblock():
+        database.make_database()
+    yield
+    with django_db_blocker.unblock():
+        database.drop_database()
+
+
 @pytest.fixture(autouse=True)
 def _english() -> Iterator[None]:
     """Sentences in tests are the English msgids, whatever test ran before."""

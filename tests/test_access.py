@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import clear_url_caches, path
@@ -22,9 +24,14 @@ from tests.access.rights import ADMIN, ALLAUTH, API, OPERATORS, PAGES, TABLE, on
 from tests.access.walk import Operation, Walk, documented, routes
 from tests.access.world import ABSENT, ROLES, TOKENS, World
 
-pytestmark = pytest.mark.django_db
+# Counting lines would only slow the walk: what it runs, others run too.
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 EVERYONE = (*ROLES, *TOKENS)
+# What PostgreSQL alone could get wrong, the queries, shows in a few roles; on SQLite everybody walks.
+WALKERS = (
+    EVERYONE if connection.vendor == "sqlite" else ("member", "xadmin", "manager", "finance", "iadmin", "operator")
+)
 # Nobody of this world can do these with success: what they need is proven by tests of their own.
 NEVER_DONE = {
     "DELETE /api/v1/sample-orders/{pk}/results/{file_id}": "the customer of this world was given the file",
@@ -129,14 +136,14 @@ def test_the_document_hides_no_operation() -> None:
     assert len(served) == len(documented())
 
 
-@pytest.mark.parametrize("role", EVERYONE)
+@pytest.mark.parametrize("role", WALKERS)
 def test_everybody_gets_what_the_table_says(walk: Walk, operations: list[Operation], role: str) -> None:
     wrong = differences(walk, operations, role)
 
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize("role", [role for role in EVERYONE if role not in ("visitor", "dead")])
+@pytest.mark.parametrize("role", [role for role in WALKERS if role not in ("visitor", "dead")])
 def test_what_is_foreign_is_like_what_is_absent(walk: Walk, operations: list[Operation], role: str) -> None:
     wrong = []
     for operation in operations:
@@ -177,13 +184,22 @@ def test_an_internal_instrument_does_not_exist_for_outsiders(
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def placed(body: Any, field: str, value: Any) -> Any:
+    """A copy of the body with a value at a place like ``items.0.instrument``."""
+    first, _, rest = field.partition(".")
+    if isinstance(body, list):
+        at = int(first)
+        return [*body[:at], placed(body[at], rest, value) if rest else value, *body[at + 1 :]]
+    return {**body, first: placed(body[first], rest, value) if rest else value}
+
+
 @pytest.mark.parametrize(("name", "field"), [(name, field) for name, fields in NAMED.items() for field in fields])
 def test_ids_inside_a_body_give_nothing_away(walk: Walk, operations: list[Operation], name: str, field: str) -> None:
     operation = next(one for one in operations if str(one) == name)
     values = (walk.world.ids[NAMED[name][field]], ABSENT)
     for role in ("homeless", "left", "xadmin", "xmanager", "xfinance", "xiadmin", "operator"):
         usual = {**BODIES[name](walk.world), **({"scope": field} if "feeds" in name else {})}
-        answers = [walk.ask(operation, role, body={**usual, field: value}) for value in values]
+        answers = [walk.ask(operation, role, body=placed(usual, field, value)) for value in values]
         # A form may repeat what was chosen.
         told = [re.sub(rf"\b({values[0]}|{ABSENT})\b", "", answer.seen[2]) for answer in answers]
         assert (answers[0].status, told[0]) == (answers[1].status, told[1]), role
@@ -212,8 +228,9 @@ def test_every_operation_succeeds_for_somebody(walk: Walk, operations: list[Oper
     for operation in operations:
         if str(operation) not in PAGES | API or str(operation) in NEVER_DONE:
             continue
-        met = {role: walk.usual(operation, role).status for role in ROLES if role in TABLE[str(operation)].allowed}
-        if not any(status < 400 for status in met.values()):
+        allowed = [role for role in ROLES if role in TABLE[str(operation)].allowed]
+        if not any(walk.usual(operation, role).status < 400 for role in allowed):
+            met = {role: walk.usual(operation, role).status for role in allowed}
             unproven.append(f"{operation}: {met}; give it an object and a body in tests/access/bodies.py")
 
     assert not unproven, "\n" + "\n".join(unproven)

@@ -48,6 +48,7 @@ OWN_FILES: dict[str, int] = {
     "booking.violation_schemas": 4,  # their shapes in the API
     "booking.training_forms": 4,  # forms about trainings, beside those of bookings
     "booking.series_forms": 4,  # forms of series and experiments, beside those of bookings
+    "backend.outbox.queue": 1,  # how the worker is asked; knows no message
     "backend.web.supervisor": 1,  # processes; knows no app
     "backend.web.seed": 3,  # makes example data through the actions
     "backend.web.context": 4,  # what every page knows

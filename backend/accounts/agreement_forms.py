@@ -34,6 +34,8 @@ class AgreementForm(forms.Form):
     valid_from = _day(gettext_lazy("Valid from"))
     valid_to = _day(gettext_lazy("Valid to"), required=False, help_text=gettext_lazy("Empty: without end."))
 
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
     def __init__(self, *args: Any, known: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if known:
@@ -43,3 +45,4 @@ class AgreementForm(forms.Form):
 class EndForm(forms.Form):
     day = _day(gettext_lazy("Last day"), required=False)
     reason = Text(label=gettext_lazy("Reason"), max_length=200)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)

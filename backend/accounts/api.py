@@ -52,6 +52,7 @@ def me(request: HttpRequest) -> dict[str, Any]:
 def agreement_out(row: Agreement) -> dict[str, Any]:
     return {
         "id": row.pk,
+        "version": row.version,
         "institution": {"id": row.institution_id, "name": row.institution.name},
         "customer": {"id": row.customer_id, "name": row.customer.name},
         "number": row.number,
@@ -111,4 +112,6 @@ def edit_agreement(request: HttpRequest, pk: int, body: AgreementChange) -> dict
 @router.post("/agreements/{int:pk}/end", response=AgreementOut, summary="End a contract, with a reason")
 def finish_agreement(request: HttpRequest, pk: int, body: AgreementEnd) -> dict[str, Any]:
     found = get_agreement_to_run(access(request), pk)
-    return agreement_out(end_agreement(agreement=found, by=person(request), day=body.day, reason=body.reason))
+    return agreement_out(
+        end_agreement(agreement=found, by=person(request), day=body.day, reason=body.reason, version=body.version)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import logging
 import threading
 from collections import Counter
@@ -19,13 +20,16 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponseBase
+from django.core.files import File
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
+from ninja import Status
 from ninja.security import HttpBearer, SessionAuth
 from ninja.utils import check_csrf
+from pydantic import BaseModel
 
-from backend.accounts.actions import vouch_for_address
+from backend.accounts.actions import once, vouch_for_address
 from backend.accounts.models import ApiToken, Organisation, User, digest_secret
 from backend.accounts.queries import SESSION_ORGANISATION, VISITOR, Access, access_of
 from backend.core.errors import Forbidden, Throttled, Unauthenticated
@@ -34,6 +38,8 @@ from backend.core.http import csrf_error
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+# Of the column that keeps it; the input tells two longer ones apart.
+LONGEST_ROUTE = 120
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
@@ -181,6 +187,48 @@ def page(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return cast(View, guarded)
+
+
+def repeatable(*, unless: tuple[str, ...]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """For every POST of the API, unless its path ends so: one that names an Idempotency-Key acts once.
+
+    The same key on the same path with the same input is answered with the stored reply, with another is `Invalid`.
+    """
+
+    def decorated(operation: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(operation)
+        def run(request: HttpRequest, *args: Any, **values: Any) -> Any:
+            key = request.headers.get("Idempotency-Key", "")
+            if not key or request.method != "POST" or request.path.endswith(unless):
+                return operation(request, *args, **values)
+            said = {name: _said(value) for name, value in values.items()}
+            route = f"POST {request.path}"[:LONGEST_ROUTE]
+            act = functools.partial(_reply, operation, request, *args, **values)
+            return Status(*once(user=person(request), route=route, key=key, body=said, act=act))
+
+        return run
+
+    return decorated
+
+
+def _said(value: Any) -> Any:
+    """A validated input as JSON; of a file what tells it from another."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, File):
+        digest = hashlib.sha256()
+        for chunk in value.chunks():
+            digest.update(chunk)
+        value.seek(0)
+        return [value.name, digest.hexdigest()]
+    return [_said(each) for each in value] if isinstance(value, list) else value
+
+
+def _reply(operation: Callable[..., Any], request: HttpRequest, *args: Any, **values: Any) -> tuple[int, Any]:
+    answer = operation(request, *args, **values)
+    if isinstance(answer, HttpResponse):
+        return answer.status_code, json.loads(answer.content)
+    return (answer.status_code, answer.value) if isinstance(answer, Status) else (200, answer)
 
 
 _pending: Counter[tuple[int, int]] = Counter()

@@ -273,6 +273,7 @@ class Agreement(models.Model):
     audience = models.CharField(_("audience"), max_length=30, blank=True)
     valid_from = models.DateField(_("valid from"))
     valid_to = models.DateField(_("valid to"), null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = AgreementQuerySet.as_manager()
 

@@ -31,6 +31,7 @@ from backend.accounts.rules import ADMINISTRATORS
 from backend.audit.models import Entry
 from backend.core.db import MAX_ID, one
 from backend.core.errors import Forbidden, NotFound, invalid
+from backend.core.prepared import ID, Given, Prepared, among_texts
 
 # Where a session remembers the organisation that was chosen in the top bar.
 SESSION_ORGANISATION = "organisation"
@@ -90,8 +91,16 @@ def access_of(user: User | None) -> Access:
 
 def people_with(organisation_id: int, roles: Iterable[str]) -> list[int]:
     """Ids of the people who have one of the roles in the organisation now."""
-    rows = Membership.objects.current().filter(organisation_id=organisation_id, role__in=list(roles))
-    return sorted(set(rows.values_list("user_id", flat=True)))
+    return sorted({user for (user,) in _WITH.rows(organisation=organisation_id, roles=roles)})
+
+
+_WITH = Prepared(
+    lambda: (
+        Membership.objects.current()
+        .filter(among_texts("role", "roles"), organisation=Given("organisation", ID))
+        .values_list("user_id")
+    )
+)
 
 
 def get_own_organisation(access: Access, organisation_id: int, *roles: str) -> Organisation:

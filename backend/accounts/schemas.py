@@ -25,6 +25,7 @@ class Me(Schema):
 
 
 Number = Annotated[str, Field(min_length=1, max_length=60), LINE]
+Version = Annotated[int, Field(ge=0, le=2**31 - 1, description="The one that you read")]
 Audience = Annotated[str, Field(max_length=30), LINE]
 
 
@@ -46,11 +47,13 @@ class AgreementChange(In):
     audience: Audience | None = None
     valid_from: Day | None = None
     valid_to: Day | None = None
+    version: Version | None = None
 
 
 class AgreementEnd(In):
     day: Day | None = Field(None, description="The last day; today by default")
     reason: Annotated[str, Field(min_length=1, max_length=200), LINE]
+    version: Version | None = None
 
 
 class AgreementFilter(Page):
@@ -66,6 +69,7 @@ class Party(Schema):
 
 class AgreementOut(Schema):
     id: int
+    version: int
     institution: Party
     customer: Party
     number: str

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from backend.audit.models import Entry, Head
 from backend.core.logs import request_id
+from backend.core.prepared import ID, TEXT, Given, Prepared, PreparedUpdate, insert_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,27 @@ def record_all(*, organisation_id: int, acts: Iterable[Act]) -> list[Entry]:
         entry.digest = digest_of(entry)
         head.sequence, head.digest = entry.sequence, entry.digest
         entries.append(entry)
-    Entry.objects.bulk_create(entries)
-    Head.objects.filter(pk=organisation_id).update(sequence=head.sequence, digest=head.digest)
+    insert_all(entries)
+    _MOVE_HEAD(organisation=organisation_id, sequence=head.sequence, digest=head.digest)
     return entries
+
+
+_HEAD = Prepared(
+    lambda: Head.objects.select_for_update(no_key=True).filter(organisation=Given("organisation", ID)).order_by()
+)
+_MOVE_HEAD = PreparedUpdate(
+    lambda: Head.objects.filter(organisation=Given("organisation", ID)),
+    sequence=Given("sequence", ID),
+    digest=Given("digest", TEXT),
+)
 
 
 def _locked_head(organisation_id: int) -> Head:
     """Of an organisation's first act the head is made."""
-    heads = Head.objects.select_for_update(no_key=True).filter(organisation_id=organisation_id)
-    head = heads.first()
+    head = _HEAD.first(organisation=organisation_id)
     if head is None:
         Head.objects.get_or_create(organisation_id=organisation_id)
-        head = heads.get()
+        (head,) = _HEAD.objects(organisation=organisation_id)
     return head
 
 

@@ -349,6 +349,21 @@ def declare_problems(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def declare_key(document: dict[str, Any], *, unless: tuple[str, ...]) -> dict[str, Any]:
+    """That every POST, unless its path ends so, may name a key so that sending it twice does it once."""
+    told = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 200},
+        "description": "The same request with the same key within 48 hours is answered with the stored reply",
+    }
+    for path, methods in document.get("paths", {}).items():
+        if "post" in methods and not path.endswith(unless):
+            methods["post"].setdefault("parameters", []).append(told)
+    return document
+
+
 def _declared(method: str, has_body: bool) -> Iterable[tuple[str, str]]:
     yield "422", "The input has the wrong shape"
     yield "429", "Too many requests; see Retry-After"
@@ -382,6 +397,7 @@ __all__ = [
     "Problem",
     "Query",
     "Renderer",
+    "declare_key",
     "declare_problems",
     "install_error_handlers",
     "page_of",

@@ -14,7 +14,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import RawSQL
 
-from backend.core.errors import Busy, NotFound
+from backend.core.errors import Busy, NotFound, Stale
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +101,14 @@ def one(rows: QuerySet[M], pk: int) -> M:
     if found is None:
         raise NotFound
     return found
+
+
+def read_anew(rows: QuerySet[M], row: M, *, version: int | None = None) -> M:
+    """The row as it is now, under the lock that ``rows`` take; `Stale` when the caller saw another version."""
+    fresh = one(rows, row.pk)
+    if version is not None and fresh.version != version:  # type: ignore[attr-defined]  # each of ours counts them
+        raise Stale
+    return fresh
 
 
 # Above so many keys, a list of parameters costs more than the rows that it finds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 ZERO = Decimal("0.00")
@@ -12,14 +12,10 @@ CURRENCY_SIGNS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP
 
 def round_half_up(value: Fraction | Decimal | int, places: int = 2) -> Decimal:
     """The nearest amount with ``places`` decimals; a half goes away from zero. Exact for any size."""
-    exact = Fraction(value)
-    scale = 10**places
-    scaled = abs(exact) * scale
-    units = (scaled.numerator * 2 + scaled.denominator) // (2 * scaled.denominator)
-    with localcontext() as context:
-        context.prec = max(28, len(str(units)) + places + 2)
-        amount = Decimal(units).scaleb(-places)
-    return -amount if exact < 0 and units else amount
+    exact = value if isinstance(value, Fraction) else Fraction(value)
+    doubled = abs(exact.numerator) * 2 * 10**places
+    units = (doubled + exact.denominator) // (2 * exact.denominator)
+    return Decimal(f"{'-' if exact < 0 and units else ''}{units}E-{places}")
 
 
 def add_up(amounts: Iterable[Decimal]) -> Decimal:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
+from backend.core.prepared import insert_all
 from backend.outbox.models import Channel, Message, Preference, State, Topic
 from backend.outbox.queries.inbox import switched_off
 from backend.outbox.queries.words import render, with_footer
@@ -63,7 +64,7 @@ def post_all(posts: Iterable[Post]) -> None:
         for channel in Channel.values
         if (user, topic_of(each.kind), channel) not in off
     ]
-    Message.objects.bulk_create(
+    insert_all(
         (
             Message(
                 key=each.key,
@@ -81,20 +82,24 @@ def post_all(posts: Iterable[Post]) -> None:
         ignore_conflicts=True,
     )
     if any(channel == Channel.MAIL for _each, _user, channel in wanted):
-        _wake_after_commit()
+        _wake_with_commit()
 
 
-def _wake_after_commit() -> None:
-    """One call after commit is enough, however many messages the transaction writes."""
-    if not any(entry[1] is _wake for entry in connection.run_on_commit):
-        transaction.on_commit(_wake, robust=True)
+def _wake_with_commit() -> None:
+    """Ask the worker to look: a task in the transaction, one however many messages it writes.
+
+    A commit of its own for the task would have people wait for the disk twice.
+    """
+    if any(entry[1] is _woken for entry in connection.run_on_commit):
+        return
+    from backend.outbox.queue import ask  # reads the settings' queue when imported
+
+    ask("backend.outbox.tasks.deliver_due", name="deliver_due")
+    transaction.on_commit(_woken)
 
 
-def _wake() -> None:
-    """Ask the worker to look; a lost task costs at most a minute, because a schedule looks too."""
-    from django_q.tasks import async_task  # reads the settings' queue when imported
-
-    async_task("backend.outbox.tasks.deliver_due", task_name="deliver_due")
+def _woken() -> None:
+    """What the transaction remembers of it; gone with a savepoint that is undone, as the task is."""
 
 
 def deliver_due(*, limit: int = 100) -> int:
@@ -153,7 +158,7 @@ def retry(*, message: Message) -> Message:
         raise refuse("sent_already", _("This mail has gone out meanwhile."))
     fresh.state, fresh.attempts, fresh.due_at = State.WAITING, 0, timezone.now()
     fresh.save(update_fields=["state", "attempts", "due_at"])
-    _wake_after_commit()
+    _wake_with_commit()
     return fresh
 
 

@@ -19,7 +19,7 @@ class Topic(models.TextChoices):
     BOOKINGS = "bookings", _("My bookings")
     CHANGES = "changes", _("Changes of bookings")
     REMINDERS = "reminders", _("Reminders")
-    MONEY = "money", _("Statements and payments")
+    MONEY = "money", _("Invoices and payments")
     ACCOUNT = "account", _("Account and organisation")
 
 

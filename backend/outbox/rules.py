@@ -9,17 +9,17 @@ _KINDS: dict[Topic, str] = {
     "booking_requested bookings_requested booking_withdrawn booking_note_lab usage_submitted "
     "outage_created outage_changed outage_ended outage_extended standing_changed_lab appeal_made "
     "training_requested training_withdrawn",
-    Topic.BOOKINGS: "samples_accepted samples_received samples_started samples_done samples_results samples_returned "
+    Topic.BOOKINGS: "samples_ordered samples_accepted samples_received samples_started samples_done samples_results samples_returned "
     "samples_note booking_received booking_confirmed booking_rejected booking_note booking_completed "
     "bookings_made bookings_decided usage_verified usage_corrected training_enrolled training_rejected training_result",
     Topic.CHANGES: "samples_rejected samples_cancelled "
     "booking_cancelled booking_rescheduled booking_resized booking_transferred booking_displaced "
     "bookings_cancelled bookings_moved "
     "training_changed training_cancelled qualification_granted qualification_revoked "
-    "booking_time_free booking_expired booking_no_show "
+    "booking_time_free booking_expired booking_no_show booking_unconfirmed "
     "violation_recorded violation_struck_out standing_changed standing_lifted appeal_decided "
-    "wait_offered wait_offer_over wait_ended replacements_proposed",
-    Topic.REMINDERS: "booking_reminder qualification_expiring qualification_disuse agreement_ending",
+    "wait_joined wait_offered wait_offer_over wait_ended replacements_proposed",
+    Topic.REMINDERS: "booking_reminder booking_to_confirm qualification_expiring qualification_disuse agreement_ending",
     Topic.MONEY: "invoice_issued invoice_credited payment_recorded payment_reversed",
     Topic.ACCOUNT: "registration_received registration_confirmed registration_refused",
 }

@@ -19,11 +19,14 @@ from backend.outbox.actions import choose, deliver_due, retry
 from backend.outbox.models import Message
 from backend.outbox.queries.inbox import choices_of
 from backend.outbox.queries.mailbox import Mail
+from booking.actions.confirming import tend_unconfirmed
 from booking.actions.consequences import carry_out
 from booking.actions.deciding import expire_holds
 from booking.actions.extending import extend_outages
 from booking.actions.no_shows import mark_no_shows
 from booking.actions.offering import tend_waitlists
+from booking.actions.order_silence import consent_by_silence
+from booking.actions.overrunning import note_overruns
 from booking.actions.qualifying import remind_of_qualifications
 from booking.actions.reminding import remind
 from booking.actions.replacing import propose_due
@@ -71,6 +74,9 @@ def refresh_statistics() -> int:
 EVERY_MINUTE: tuple[Callable[[], int], ...] = (
     expire_holds,
     mark_no_shows,
+    tend_unconfirmed,
+    note_overruns,
+    consent_by_silence,
     carry_out,
     extend_outages,
     propose_due,

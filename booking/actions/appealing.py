@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid5
 
 from django.core.files import File
 from django.utils import timezone
@@ -19,11 +20,16 @@ from backend.core.errors import NotFound, invalid, refuse
 from booking.actions.consequences import DESK, follow_up, house, tell_of, theirs
 from booking.actions.conversation import add_note
 from booking.actions.locks import TABLES, lock_rows
-from booking.models import Appeal, AppealState, Booking, Side, Violation
+from booking.actions.requesting import SOURCE
+from booking.models import Appeal, AppealState, Booking, Side, Status, Violation
+from booking.queries.owed import owed_for_booking
 from booking.queries.standing import Barred, standing_of
 from booking.queries.violations import appeal_until, is_own
 from booking.rules.standing import LIFTED
 from instruments.models import Instrument
+from invoices.actions.charges import release_charges
+from invoices.actions.corrections import correct_charges
+from invoices.models import ChargeState
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 OLDEST = timedelta(days=366)
@@ -60,7 +66,10 @@ def appeal_violation(*, violation: Violation, by: User, reason: str, files: Sequ
 
 @atomic_action
 def decide_appeal(*, violation: Violation, by: User, upheld: bool, answer: str) -> Appeal:
-    """The lab answers. Upheld, the entry counts no more, and what it had led to ends by itself. Never one's own."""
+    """The lab answers. Upheld, the entry counts no more, and what it had led to ends by itself. Never one's own.
+
+    The fee for it is taken back; what stands on an issued invoice is credited with the next statement.
+    """
     answer = _need(answer, _("Please answer with a reason: the person reads it."), "answer")
     fresh = _lock(violation)
     appeal = Appeal.objects.select_for_update(no_key=True).filter(violation=fresh).first()
@@ -75,17 +84,17 @@ def decide_appeal(*, violation: Violation, by: User, upheld: bool, answer: str) 
     appeal.state = AppealState.UPHELD if upheld else AppealState.DISMISSED
     appeal.decided_by, appeal.decided_at, appeal.answer = by, timezone.now(), answer
     appeal.save(update_fields=["state", "decided_by", "decided_at", "answer"])
-    if upheld:
-        _strike(fresh, by, answer)
+    waived = _strike(fresh, by, answer) if upheld else ""
     freed = upheld and before > _bars_of(fresh)
-    tell_of(fresh, "appeal_decided", to=theirs(fresh) | {appeal.made_by_id}, upheld=upheld, freed=freed, reason=answer)
-    _note(fresh, "violation.decide", by=by, reason=answer, state=appeal.state)
+    said: dict[str, Any] = {"upheld": upheld, "freed": freed, "waived": waived, "reason": answer}
+    tell_of(fresh, "appeal_decided", to=theirs(fresh) | {appeal.made_by_id}, **said)
+    _note(fresh, "violation.decide", by=by, reason=answer, state=appeal.state, **_waived(waived))
     return appeal
 
 
 @atomic_action
 def strike_out_violation(*, violation: Violation, by: User, reason: str) -> Violation:
-    """The lab takes an entry back, with a reason; an open appeal is thereby upheld."""
+    """The lab takes an entry back, with a reason, and the fee for it; an open appeal is thereby upheld."""
     reason = _need(reason, _("Please give a reason: the person reads it."))
     fresh = _lock(violation)
     _refuse_own(fresh, by)
@@ -94,12 +103,13 @@ def strike_out_violation(*, violation: Violation, by: User, reason: str) -> Viol
     if fresh.struck_out_at:
         raise refuse("counts_no_more", _("This entry has been struck out already."))
     before = _bars_of(fresh)
-    _strike(fresh, by, reason)
+    waived = _strike(fresh, by, reason)
     Appeal.objects.filter(violation=fresh, state=AppealState.OPEN).update(
         state=AppealState.UPHELD, decided_by=by, decided_at=timezone.now(), answer=reason
     )
-    tell_of(fresh, "violation_struck_out", to=theirs(fresh), freed=before > _bars_of(fresh), reason=reason)
-    _note(fresh, "violation.strike_out", by=by, reason=reason)
+    freed = before > _bars_of(fresh)
+    tell_of(fresh, "violation_struck_out", to=theirs(fresh), freed=freed, waived=waived, reason=reason)
+    _note(fresh, "violation.strike_out", by=by, reason=reason, **_waived(waived))
     return fresh
 
 
@@ -198,14 +208,49 @@ def _lock(violation: Violation) -> Violation:
 
 
 def _refuse_own(violation: Violation, by: User) -> None:
-    if is_own(access_of(by), violation):
+    mine, customer = access_of(by), violation.organisation_id
+    if is_own(mine, violation):
         raise refuse("own_violation", _("Nobody decides about an entry of their own. Please ask a colleague."))
+    if customer not in (None, violation.institution_id) and mine.has(customer or 0):
+        raise refuse("own_violation", _("You belong to the customer yourself. Please ask a colleague."))
 
 
-def _strike(violation: Violation, by: User, reason: str) -> None:
+def _strike(violation: Violation, by: User, reason: str) -> str:
+    """It counts no more; the fee that is taken back with it, in words, or empty."""
     violation.struck_out_at, violation.struck_out_by = timezone.now(), by
     violation.reason = f"{violation.reason}\n{reason}".strip()
     violation.save(update_fields=["struck_out_at", "struck_out_by", "reason"])
+    return _waive(violation, by)
+
+
+FEE_OF = {"never": Status.NO_SHOW, "cancel": Status.CANCELLED}
+"""The cause of a violation, and the state in which a booking owes nothing but the fee for it."""
+
+
+def _waive(violation: Violation, by: User) -> str:
+    booking = violation.booking
+    if booking is None or FEE_OF.get(violation.cause) != booking.status:
+        return ""
+    owed = owed_for_booking(booking)
+    if owed is None or not owed.is_final or not owed.total:
+        return ""
+    if owed.first.state == ChargeState.INVOICED:
+        correct_charges(
+            source=SOURCE,
+            source_uid=booking.uid,
+            correction_uid=uuid5(booking.uid, f"violation:{violation.pk}"),
+            lines=(),
+            differences=[_("The entry for which this fee was charged has been struck out.")],
+            service_date=owed.first.service_date,
+            by_id=by.pk,
+        )
+    else:
+        release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+    return f"{owed.total} {owed.currency}"
+
+
+def _waived(fee: str) -> dict[str, str]:
+    return {"waived": fee} if fee else {}
 
 
 def _bars_of(violation: Violation) -> int:

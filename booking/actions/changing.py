@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
+from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Refused, invalid, refuse
-from booking.actions.locks import lock_parties, lock_to_cancel
+from booking.actions.locks import lock_parties_of, lock_to_cancel
 from booking.actions.requesting import SOURCE, hold_until, ledger_line, quote_out, reserve
 from booking.actions.transitions import (
     customers,
@@ -28,9 +29,11 @@ from booking.actions.violating import record_violations, told
 from booking.models import Approval, Booking, Status
 from booking.queries.assess import assess
 from booking.queries.cancellation import cancellation
-from booking.queries.changes import MOVE, stands_against, worse_by_lab
-from booking.queries.facts import InForce
+from booking.queries.changes import MOVE, stands_against, without_own_agreement, worse_by_lab
+from booking.queries.confirming import confirm_by
+from booking.queries.facts import InForce, policy_view
 from booking.queries.quoting import quote_for_customer
+from booking.queries.scope import speaks_for_customer
 from booking.queries.wishes import Assessment, Quote, check_shape, wish_of
 from instruments.actions.occupancy import occupy
 from instruments.models import OccupancyKind
@@ -62,7 +65,7 @@ def cancel_booking(
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
     if by_lab:
-        need_reason(reason)
+        need_lab(booking, by, reason)
     now = timezone.now()
     if now >= booking.end:
         raise refuse("over", _("The booked time is over. Its use is logged now, or a no-show recorded."))
@@ -99,29 +102,23 @@ def reschedule_booking(
     """Move a request or booking to ``[start, end)``; the old time is kept until the new one is certain.
 
     The rules for changes are asked; where they want approval the booking is *requested* again, and a
-    request stays one. A customer cannot move what would cost a fee to cancel. The lab gives a reason, and
-    makes nothing longer or dearer.
+    request stays one. Who moves it for the lab is not asked to agree with themselves, gives a reason, and
+    makes nothing longer or dearer. A customer cannot move what would cost a fee to cancel.
     """
     check_shape(start, end)
     now = timezone.now()
-    rules = lock_parties(
-        user=booking.user,
-        group=booking.group,
-        project=booking.project,
-        organisation=booking.organisation,
-        instrument=booking.instrument,
-        now=now,
-        act="change",
-    )
+    rules = lock_parties_of(booking, now=now, act="change")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
-    require_possible(booking, MOVE, start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = _assess_move(booking, start, end, now, rules)
+    require_possible(booking, MOVE, start, end, by=by, now=now, by_lab=by_lab, reason=reason)
+    answer = assess_change(booking, start, end, now=now, act="change", rules=rules)
+    if by_lab:
+        answer = without_own_agreement(answer, booking, access_of(by))
     worse = list(worse_by_lab(booking, answer, start, end)) if by_lab else []
     if worse:
         raise Refused(*worse)
     before, was = booking.status, (booking.start, booking.end)
-    quote = quoted(booking, answer, start, end, now=now)
+    quote = quoted(booking, answer, start, end)
     apply_change(booking, answer, quote, start, end, now)
     reserve(booking, quote, by=by)
     if booking.status == Status.CONFIRMED:
@@ -140,30 +137,46 @@ def need_reason(reason: str) -> None:
         raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
 
 
+def need_lab(booking: Booking, by: User, reason: str) -> None:
+    """The lab's way, which costs nothing, is not open to who belongs to the customer; `Refused`."""
+    if speaks_for_customer(by, booking):
+        raise refuse("own_booking", _("You belong to the customer yourself. Please ask a colleague."))
+    need_reason(reason)
+
+
 def require_possible(
-    booking: Booking, act: str, start: datetime, end: datetime, *, now: datetime, by_lab: bool, reason: str
+    booking: Booking,
+    act: str,
+    start: datetime,
+    end: datetime,
+    *,
+    by: User,
+    now: datetime,
+    by_lab: bool,
+    reason: str,
 ) -> None:
     """`Refused` where the change is impossible whatever the rules say of the new time."""
     found = list(stands_against(booking, act, start, end, now=now, by_lab=by_lab))
     if found:
         raise Refused(*found)
     if by_lab:
-        need_reason(reason)
+        need_lab(booking, by, reason)
 
 
-def _assess_move(
-    booking: Booking, start: datetime, end: datetime, now: datetime, rules: Mapping[int, InForce]
+def assess_change(
+    booking: Booking, start: datetime, end: datetime, *, now: datetime, act: str, rules: Mapping[int, InForce]
 ) -> Assessment:
+    """What the rules say of the new time; `Refused` with every reason of theirs."""
     wish = wish_of(booking).at(start, end)
-    answer = assess(wish, now=now, act="change", before=booking, rules=rules)
+    answer = assess(wish, now=now, act=act, before=booking, rules=rules)
     if answer.refusals:
         raise Refused(*answer.refusals)
     return answer
 
 
-def quoted(booking: Booking, answer: Assessment, start: datetime, end: datetime, *, now: datetime) -> Quote:
+def quoted(booking: Booking, answer: Assessment, start: datetime, end: datetime) -> Quote:
     """The price of the changed booking, under the list that it was made under."""
-    return quote_for_customer(wish_of(booking).at(start, end), answer, now=now, keep=booking.price_list)
+    return quote_for_customer(wish_of(booking).at(start, end), answer, keep=booking.price_list)
 
 
 def apply_change(
@@ -209,5 +222,17 @@ def apply_change(
         policy=answer.policy,
         hold_expires_at=until if held else None,
         reminded_at=booking.reminded_at if begun else None,
+        **({} if begun else _to_confirm(booking, answer, start, end, now)),
         **changes,
     )
+
+
+def _to_confirm(
+    booking: Booking, answer: Assessment, start: datetime, end: datetime, now: datetime
+) -> dict[str, datetime | None]:
+    """Another time must be confirmed anew; the same one, longer or shorter, stays so."""
+    if start == booking.start and booking.coming_at is not None:
+        return {}
+    view = {**policy_view(booking), "start": start, "end": end}
+    by = confirm_by(answer.policy, view, tz=booking.instrument.timezone, now=now)
+    return {"confirm_by": by, "confirm_asked_at": None, "coming_at": None}

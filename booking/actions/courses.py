@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Organisation, User
-from backend.core.db import atomic_action
-from backend.core.errors import Invalid, NotFound, Refusal, Stale, invalid, refuse
+from backend.core.db import atomic_action, read_anew
+from backend.core.errors import Invalid, Refusal, Stale, invalid, refuse
 from booking.actions.training_notes import note_training, session_words, tell_of_request
 from booking.models import Course, HoursAllowed, RequestState, TrainingRequest, TrainingSession
 from instruments.models import Instrument, InstrumentGroup
@@ -204,17 +204,8 @@ def cancel_session(*, session: TrainingSession, by: User, reason: str, version: 
 
 def lock_session(session: TrainingSession, *, version: int | None = None) -> TrainingSession:
     """The session's row, read anew; places are counted under this lock."""
-    fresh = (
-        TrainingSession.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("course__institution", "course__group")
-        .filter(pk=session.pk)
-        .first()
-    )
-    if fresh is None:
-        raise NotFound
-    if version is not None and fresh.version != version:
-        raise Stale
-    return fresh
+    rows = TrainingSession.objects.select_for_update(of=("self",), no_key=True)
+    return read_anew(rows.select_related("course__institution", "course__group"), session, version=version)
 
 
 def people_in(session: TrainingSession) -> Iterable[TrainingRequest]:

@@ -24,7 +24,7 @@ from booking.actions.transitions import (
     tell,
 )
 from booking.models import Approval, Booking, Decision, Status
-from booking.queries.scope import deciding_roles
+from booking.queries.scope import deciding_roles, speaks_for_customer
 from instruments.actions.occupancy import relabel
 from instruments.models import OccupancyKind
 from invoices.actions.charges import release_charges
@@ -40,8 +40,7 @@ def approve_booking(*, booking: Booking, by: User, reason: str = "", version: in
     """
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
-    if by.pk in customers(booking):
-        raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
+    _refuse_own(booking, by)
     now = timezone.now()
     if booking.hold_expires_at and booking.hold_expires_at <= now:
         raise refuse("hold_expired", _("The time for deciding has run out."), until=booking.hold_expires_at)
@@ -51,6 +50,14 @@ def approve_booking(*, booking: Booking, by: User, reason: str = "", version: in
         note(booking, "booking.agree", by=by, reason=reason, open=open_roles)
         return booking
     return _confirm(booking, by=by, reason=reason)
+
+
+def _refuse_own(booking: Booking, by: User) -> None:
+    """Nobody decides about their own request, nor about one of an enterprise that they belong to."""
+    if by.pk in customers(booking):
+        raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
+    if speaks_for_customer(by, booking):
+        raise refuse("own_request", _("You belong to the customer yourself. Please ask a colleague."))
 
 
 def agree(booking: Booking, *, by: User, reason: str) -> set[str]:
@@ -85,8 +92,7 @@ def reject_booking(*, booking: Booking, by: User, reason: str, version: int | No
         raise invalid("reason", _("Please give a reason: the customer reads it."), "reason_needed")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
-    if by.pk in customers(booking):
-        raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
+    _refuse_own(booking, by)
     mine = deciding_roles(access_of(by), booking)
     if not mine:
         raise Forbidden

@@ -17,6 +17,7 @@ from booking.actions.transitions import customers, lock_booking, move, note, now
 from booking.models import OCCUPYING, Booking, Status, Usage, UsageState
 from booking.queries.cancellation import cancellation
 from booking.queries.lists import with_names
+from booking.queries.scope import speaks_for_customer
 from instruments.models import Instrument
 from invoices.actions.charges import release_charges
 
@@ -29,19 +30,21 @@ def displace_booking(*, booking: Booking, by: User, reason: str, version: int | 
     return displace_locked(booking, by=by, reason=reason)
 
 
-def displace_locked(booking: Booking, *, by: User | None, reason: str) -> Booking:
+def displace_locked(booking: Booking, *, by: User | None, reason: str, overtaken: bool = False) -> Booking:
     """The same within an action that holds the instrument. An outage is no way out of a fee or use of one's own.
+
+    ``overtaken``: by a booking that comes first, not by an outage.
 
     The customer is then proposed other times (`booking.actions.replacing`).
     """
     before, now = booking.status, timezone.now()
-    if by is not None and by.pk == booking.user_id:
+    if by is not None and speaks_for_customer(by, booking):
         _refuse_own(booking)
     _close_running_use(booking)
     move(booking, Status.DISPLACED, at=now, hold_expires_at=None, reason=reason)
     release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk if by else None)
     note_displaced(booking, now)
-    tell(booking, "booking_displaced", to=customers(booking))
+    tell(booking, "booking_displaced", to=customers(booking), overtaken=overtaken)
     note(booking, "booking.displace", by=by, before=before, reason=reason)
     return booking
 

@@ -11,16 +11,15 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
-from backend.core.errors import Refused, refuse
-from booking.actions.changing import apply_change, quoted, require_possible, reschedule_booking
-from booking.actions.locks import lock_parties
+from backend.core.errors import refuse
+from booking.actions.changing import apply_change, assess_change, quoted, require_possible, reschedule_booking
+from booking.actions.locks import lock_parties_of
 from booking.actions.requesting import reserve
 from booking.actions.transitions import customers, deciders, lock_booking, managers, note, require_status, tell
 from booking.models import OCCUPYING, Booking, Status
-from booking.queries.assess import assess
 from booking.queries.changes import SHORTEN, act_of
-from booking.queries.scope import roles_held
-from booking.queries.wishes import Assessment, check_shape, wish_of
+from booking.queries.scope import roles_held, speaks_for_customer
+from booking.queries.wishes import Assessment, check_shape
 from booking.rules.asking_again import EXTEND
 
 
@@ -59,33 +58,7 @@ def extend_booking(
     Before the start, rules that want approval make it *requested* again; what runs needs the agreement at once,
     which a manager gives by extending it themselves. The lab gives a reason.
     """
-    check_shape(booking.start, end)
-    now = timezone.now()
-    rules = lock_parties(
-        user=booking.user,
-        group=booking.group,
-        project=booking.project,
-        organisation=booking.organisation,
-        instrument=booking.instrument,
-        now=now,
-        act=EXTEND,
-    )
-    booking = lock_booking(booking, version=version)
-    require_status(booking, OCCUPYING)
-    require_possible(booking, EXTEND, booking.start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = assess(wish_of(booking).at(booking.start, end), now=now, act=EXTEND, before=booking, rules=rules)
-    if answer.refusals:
-        raise Refused(*answer.refusals)
-    begun = now >= booking.start
-    if begun:
-        _need_no_other_agreement(booking, answer, by)
-    was, before = booking.end, booking.status
-    quote = quoted(booking, answer, booking.start, end, now=now)
-    apply_change(booking, answer, quote, booking.start, end, now, begun=begun)
-    reserve(booking, quote, by=by)
-    _announce(booking, longer=True)
-    note(booking, "booking.extend", by=by, before=before, reason=reason, **_times(booking, was))
-    return booking
+    return _resize(EXTEND, booking, end, by=by, reason=reason, version=version, by_lab=by_lab)
 
 
 @atomic_action
@@ -103,35 +76,39 @@ def shorten_booking(
     The rules bring back no reason that the booking already had. A customer cannot shorten what would cost a fee
     to cancel. The lab gives a reason.
     """
+    return _resize(SHORTEN, booking, end, by=by, reason=reason, version=version, by_lab=by_lab)
+
+
+def _resize(
+    act: str, booking: Booking, end: datetime, *, by: User, reason: str, version: int | None, by_lab: bool
+) -> Booking:
     check_shape(booking.start, end)
     now = timezone.now()
-    rules = lock_parties(
-        user=booking.user,
-        group=booking.group,
-        project=booking.project,
-        organisation=booking.organisation,
-        instrument=booking.instrument,
-        now=now,
-        act="change",
-    )
+    longer = act == EXTEND
+    asked = EXTEND if longer else "change"
+    rules = lock_parties_of(booking, now=now, act=asked)
     booking = lock_booking(booking, version=version)
     require_status(booking, OCCUPYING)
-    require_possible(booking, SHORTEN, booking.start, end, now=now, by_lab=by_lab, reason=reason)
-    answer = assess(wish_of(booking).at(booking.start, end), now=now, act="change", before=booking, rules=rules)
-    if answer.refusals:
-        raise Refused(*answer.refusals)
+    require_possible(booking, act, booking.start, end, by=by, now=now, by_lab=by_lab, reason=reason)
+    answer = assess_change(booking, booking.start, end, now=now, act=asked, rules=rules)
+    begun = now >= booking.start
+    if begun:
+        _need_no_other_agreement(booking, answer, by)
     was, before = booking.end, booking.status
-    quote = quoted(booking, answer, booking.start, end, now=now)
-    apply_change(booking, answer, quote, booking.start, end, now)
+    quote = quoted(booking, answer, booking.start, end)
+    apply_change(booking, answer, quote, booking.start, end, now, begun=begun)
     reserve(booking, quote, by=by)
-    _announce(booking, longer=False)
-    note(booking, "booking.shorten", by=by, before=before, reason=reason, **_times(booking, was))
+    _announce(booking, longer=longer)
+    times = {"start": booking.start, "end": booking.end, "was_start": booking.start, "was_end": was}
+    done = "booking.extend" if longer else "booking.shorten"
+    note(booking, done, by=by, before=before, reason=reason, **times)
     return booking
 
 
 def _need_no_other_agreement(booking: Booking, answer: Assessment, by: User) -> None:
     """A use that runs cannot wait for an answer: who extends it must be the one who would be asked."""
-    given = [] if by.pk in customers(booking) else roles_held(access_of(by), answer.approval.roles, booking.instrument)
+    own = by.pk in customers(booking) or speaks_for_customer(by, booking)
+    given = [] if own else roles_held(access_of(by), answer.approval.roles, booking.instrument)
     if set(answer.approval.roles) - set(given):
         raise refuse(
             "needs_approval",
@@ -147,7 +124,3 @@ def _announce(booking: Booking, *, longer: bool) -> None:
         tell(booking, "booking_received", to=customers(booking))
     else:
         tell(booking, "booking_resized", to=customers(booking) | managers(booking.instrument), longer=longer)
-
-
-def _times(booking: Booking, was: datetime) -> dict[str, datetime]:
-    return {"start": booking.start, "end": booking.end, "was_start": booking.start, "was_end": was}

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from django.db import connection, models
 
 from backend.accounts.models import Group, Organisation, Project, User
-from booking.models import Booking
+from backend.core.prepared import fetch
+from booking.models import Booking, Wait
 from booking.queries.facts import InForce, rules_in_force
+from booking.queries.wishes import Wish
 from booking.rules.rulebook import rulebook_of
 from instruments.models import Instrument
 
@@ -52,6 +55,22 @@ def lock_parties(
     return rules
 
 
+def lock_parties_of(
+    asked: Booking | Wait | Wish, *, now: datetime, act: str = "create", others: Iterable[Instrument] = ()
+) -> dict[int, InForce]:
+    """`lock_parties` for those whom a booking, a wait or a wish names."""
+    return lock_parties(
+        user=asked.user,
+        group=asked.group,
+        project=asked.project,
+        organisation=asked.organisation,
+        instrument=asked.instrument,
+        now=now,
+        act=act,
+        others=others,
+    )
+
+
 def lock_to_record(booking: Booking, *causes: str) -> None:
     """Lock the parties by which ladders count what may be recorded now; before the instrument is locked."""
     book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
@@ -83,15 +102,16 @@ def lock_rows(wanted: Collection[str], **pks: int | None) -> None:
     named = [(party, pks[party]) for party in TABLES if party in wanted and pks.get(party) is not None]
     if not named or connection.vendor == "sqlite":
         return
-    # Each step counts the one before, so that the rows are locked one after the other; all names are those of models.
+    fetch(_locking(tuple(party for party, _pk in named)), [pk for _party, pk in named])
+
+
+@lru_cache
+def _locking(parties: tuple[str, ...]) -> str:
+    """Each step counts the one before, so that the rows are locked one after the other; all names are of models."""
     steps, before = [], ""
-    for party, _pk in named:
+    for party in parties:
         table = TABLES[party]._meta.db_table
         step = f'"{party}" AS MATERIALIZED (SELECT id FROM {table} WHERE id = %s{before} FOR NO KEY UPDATE)'  # noqa: S608
         steps.append(step)
         before = f' AND (SELECT count(*) FROM "{party}") >= 0'  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f'WITH {", ".join(steps)} SELECT count(*) FROM "{named[-1][0]}"',  # noqa: S608
-            [pk for _party, pk in named],
-        )
+    return f'WITH {", ".join(steps)} SELECT count(*) FROM "{parties[-1]}"'  # noqa: S608

@@ -13,8 +13,8 @@ from backend.accounts.models import User
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.periods import clock_words
-from booking.actions.locks import lock_parties
-from booking.actions.requesting import place_booking
+from booking.actions.locks import lock_parties_of
+from booking.actions.requesting import place_booking, require_member
 from booking.actions.waiting import NO_OFFER, change, let_go, lock_wait, note, renumber, require_offer, tell
 from booking.models import Booking, Wait, WaitStatus
 from booking.queries.offers import free_time_for, offer_until
@@ -72,16 +72,10 @@ def _offer(wait: Wait, wish: Wish, now: datetime) -> None:
 def accept_offer(*, wait: Wait, by: User, version: int | None = None) -> Booking:
     """Book the time that is held for them. `Refused` once the offer is over, and where a rule says no by now."""
     now = timezone.now()
-    rules = lock_parties(
-        user=wait.user,
-        group=wait.group,
-        project=wait.project,
-        organisation=wait.organisation,
-        instrument=wait.instrument,
-        now=now,
-    )
+    rules = lock_parties_of(wait, now=now)
     wait = lock_wait(wait, version=version)
     require_offer(wait)
+    require_member(wait.user, wait.organisation)
     start, end, until, held = wait.offer_start, wait.offer_end, wait.offer_until, wait.occupancy
     if start is None or end is None or until is None or until <= now:
         raise refuse("offer_over", _("This offer has ended; the time has passed on to the next."), until=until)

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Membership, Role, User
 from backend.accounts.queries import people_with
 from backend.audit.actions import record
-from backend.core.errors import Invalid, NotFound, Refusal, Stale, refuse
+from backend.core.db import read_anew
+from backend.core.errors import Invalid, Refusal, Stale, refuse
 from backend.outbox.actions import post
 from booking.models import SampleOrder
+from booking.queries.scope import speaks_for_customer
 from booking.rules.samples import STEPS
 from instruments.actions.occupancy import lock_instruments
 
@@ -26,12 +28,7 @@ def lock_order(order: SampleOrder, *, version: int | None = None) -> SampleOrder
     lock_instruments([order.instrument_id])
     related = ("instrument__institution", "organisation", "user", "made_by", "project", "price_list")
     rows = SampleOrder.objects.select_for_update(of=("self",), no_key=True).select_related(*related)
-    fresh = rows.filter(pk=order.pk).first()
-    if fresh is None:
-        raise NotFound
-    if version is not None and fresh.version != version:
-        raise Stale
-    return fresh
+    return read_anew(rows, order, version=version)
 
 
 def require_step(order: SampleOrder, act: str) -> None:
@@ -46,9 +43,7 @@ def require_step(order: SampleOrder, act: str) -> None:
 
 def require_other(order: SampleOrder, by: User) -> None:
     """`Refused` where somebody would decide about an order of their own, or of an enterprise they belong to."""
-    outside = order.organisation_id != order.instrument.institution_id
-    belongs = outside and Membership.objects.current().filter(user=by, organisation=order.organisation_id).exists()
-    if by.pk == order.user_id or belongs:
+    if speaks_for_customer(by, order):
         raise refuse("own_order", _("This is your own order. Please ask a colleague of the lab."))
 
 
@@ -72,11 +67,13 @@ def move_order(order: SampleOrder, act: str, *, at: datetime, **changes: Any) ->
     return before
 
 
-def note_order(order: SampleOrder, action: str, *, by: User, before: str = "", reason: str = "", **after: Any) -> None:
+def note_order(
+    order: SampleOrder, action: str, *, by: User | None, before: str = "", reason: str = "", **after: Any
+) -> None:
     """The audit row, in the chain of the institution that hosts the instrument."""
     record(
         organisation_id=order.instrument.institution_id,
-        actor_id=by.pk,
+        actor_id=by.pk if by else None,
         action=f"samples.{action}",
         object_type="sample_order",
         object_id=order.pk,

@@ -85,6 +85,7 @@ def submit_samples(
     _write_items(order, items)
     _reserve(order, quote, by=by)
     tell_order(order, "samples_submitted", to=managers(instrument) - {by.pk}, count=wish.samples)
+    tell_order(order, "samples_ordered", to={user.pk} - {by.pk}, count=wish.samples, by=by.name)
     note_order(order, "submit", by=by, samples=wish.samples, total=order.quote["total"])
     return order
 
@@ -102,6 +103,8 @@ def _write_order(wish: OrderWish, answer: Assessment, quote: Quote, *, now: date
         policy=answer.policy,
         facts=answer.facts,
         approval_roles=list(answer.approval.roles),
+        silence=answer.approval.silence if answer.approval.at else "",
+        answer_by=answer.approval.at,
         submitted_at=now,
         changed_at=now,
         **fields,
@@ -181,6 +184,8 @@ def cancel_samples(
         require_reason(reason)
     order = lock_order(order, version=version)
     require_step(order, "cancel_by_lab" if by_lab else "cancel")
+    if by_lab:
+        require_other(order, by)
     now = timezone.now()
     with translation.override(order.user.language):
         fee = None if by_lab else cancelling_price(order, list(order.items.all()), now=now)

@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
-from backend.core.db import atomic_action
-from backend.core.errors import NotFound, Stale, invalid, refuse
+from backend.core.db import atomic_action, read_anew
+from backend.core.errors import invalid, refuse
 from booking.actions.training_notes import last_day, note_qualification, tell_of_qualification
 from booking.models import Course, HoursAllowed, Qualification, TrainingRequest
 from booking.queries.training import with_qualification_names
@@ -104,11 +104,8 @@ def revoke_qualification(
     if not reason:
         raise invalid("reason", _("Please give a reason: the person reads it."), "reason_needed")
     rows = Qualification.objects.select_for_update(of=("self",), no_key=True)
-    fresh = rows.select_related("institution", "course", "instrument", "user").filter(pk=qualification.pk).first()
-    if fresh is None:
-        raise NotFound
-    if version is not None and fresh.version != version:
-        raise Stale
+    related = rows.select_related("institution", "course", "instrument", "user")
+    fresh = read_anew(related, qualification, version=version)
     if fresh.revoked_at or fresh.replaced_at:
         raise refuse("ended_already", _("This qualification does not hold any more."))
     fresh.revoked_at, fresh.revoked_by, fresh.reason = timezone.now(), by, reason[:200]

@@ -18,7 +18,7 @@ from backend.core.db import after_commit, atomic_action
 from backend.core.errors import NotFound, Refusal, Refused, refuse
 from backend.core.periods import clock_words
 from booking.actions.locks import lock_parties
-from booking.actions.requesting import place_booking
+from booking.actions.requesting import place_booking, require_member
 from booking.actions.transitions import customers, note, tell
 from booking.models import Booking, Displacement, DisplacementState, Replacement, ReplacementState
 from booking.queries.alternatives import others
@@ -104,7 +104,7 @@ def accept_replacement(*, replacement: Replacement, by: User) -> Booking:
     try:
         return _take(replacement=replacement, by=by)
     except Refused as refused:
-        if any(refusal.code == "answered" for refusal in refused.refusals):
+        if any(refusal.code in ("answered", "left") for refusal in refused.refusals):
             raise
         # What was refused is undone; the search for others has a transaction of its own.
         propose_replacements(displacement=replacement.displacement)
@@ -137,6 +137,7 @@ def _take(*, replacement: Replacement, by: User) -> Booking:
     if proposal.state != ReplacementState.PROPOSED:
         raise refuse("not_proposed", _("This is not proposed any more."))
     old = displacement.booking
+    require_member(old.user, old.organisation)
     wish = wish_of(old).at(proposal.start, proposal.end)
     there = dataclasses.replace(wish, instrument=instruments[proposal.instrument_id])
     made = place_booking(there, by=by, purpose=old.purpose, notes=old.notes, now=now, rules=rules)

@@ -10,20 +10,23 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from backend.accounts.models import Group, Organisation, Project, User
+from backend.accounts.models import Group, Membership, Organisation, Project, User
 from backend.accounts.queries import access_of
 from backend.audit.actions import Act, record_all
 from backend.core.db import atomic_action
-from backend.core.errors import Refused
+from backend.core.errors import Refused, refuse
 from backend.core.memo import remembering_at_least
 from backend.core.money import round_half_up
+from backend.core.prepared import insert, insert_all
 from booking.actions.locks import lock_parties
 from booking.actions.transitions import act_of, customers, deciders, tell, tell_all
 from booking.models import Approval, Booking, Decision, Status
 from booking.queries.assess import judge
 from booking.queries.behalf import agreed_by_asking
-from booking.queries.facts import InForce
+from booking.queries.confirming import confirm_by
+from booking.queries.facts import InForce, policy_view
 from booking.queries.quoting import quote_for_customer
 from booking.queries.reads import read_for
 from booking.queries.teaching import advised
@@ -79,6 +82,13 @@ def request_booking(
         return place_booking(wish, by=by, purpose=purpose, notes=notes, now=now, rules=rules)
 
 
+def require_member(user: User, organisation: Organisation) -> None:
+    """`Refused` where the person whom it was asked for has left the organisation since."""
+    if not Membership.objects.current().filter(user=user, organisation=organisation).exists():
+        words = _("%(person)s does not belong to %(organisation)s any more.")
+        raise refuse("left", words % {"person": user.name, "organisation": organisation.name})
+
+
 def place_booking(
     wish: Wish,
     *,
@@ -100,12 +110,13 @@ def place_booking(
     refusals = answer.refusals if settings.BOOKING_GUARDS else [r for r in answer.refusals if r.code != "taken"]
     if refusals:
         raise Refused(*advised(refusals, wish.instrument, wish.user, now))
-    quote = quote_for_customer(wish, answer, now=now)
+    quote = quote_for_customer(wish, answer)
     asks_others = by.pk != wish.user.pk and bool(answer.approval.roles)
     agreed = agreed_by_asking(access_of(by), wish, answer.approval.roles) if asks_others else []
     booking = _write(
         wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now, replacing=replacing, **links
     )
+    insert_all(Approval(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now) for role in agreed)
     reserved = open_charge(**_charged(booking, quote, by=by))
     _announce(booking, agreed, reserved, by=by)
     return booking
@@ -131,7 +142,7 @@ def _write(
         replacing=replacing,
         unit=answer.unit,
     )
-    booking = Booking.objects.create(
+    booking = Booking(
         status=Status.REQUESTED if held else Status.CONFIRMED,
         instrument=wish.instrument,
         unit=occupancy.unit,
@@ -158,9 +169,8 @@ def _write(
         hold_expires_at=hold_until(wish, answer, now, now=now) if held else None,
         **fields,
     )
-    for role in agreed:
-        Approval.objects.create(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now)
-    return booking
+    booking.confirm_by = confirm_by(answer.policy, policy_view(booking), tz=wish.instrument.timezone, now=now)
+    return insert(booking)
 
 
 def hold_until(wish: Wish, answer: Assessment, asked: datetime, *, now: datetime) -> datetime:

@@ -19,6 +19,7 @@ from booking.actions.order_steps import (
     move_order,
     note_order,
     order_customers,
+    require_other,
     require_step,
     tell_order,
 )
@@ -40,6 +41,7 @@ def deliver_results(*, order: SampleOrder, by: User, files: Sequence[File[Any]])
 def _write(*, order: SampleOrder, by: User, rows: list[ResultFile]) -> list[ResultFile]:
     order = lock_order(order)
     require_step(order, "deliver")
+    require_other(order, by)
     require_room(order.results.aggregate(total=Sum("size"))["total"] or 0, rows)
     now = timezone.now()
     for row in rows:
@@ -58,6 +60,7 @@ def withdraw_result(*, result: ResultFile, by: User) -> ResultFile:
     """Take a wrong file back, as long as nobody was given it."""
     order = lock_order(result.order)
     require_step(order, "withdraw_result")
+    require_other(order, by)
     now = timezone.now()
     ResultFile.objects.filter(pk=result.pk).update(withdrawn_at=now)
     before = move_order(order, "withdraw_result", at=now)

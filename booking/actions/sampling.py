@@ -163,6 +163,7 @@ def take_machine_time(
     check_shape(start, end)
     order = lock_order(order, version=version)
     require_step(order, "take_time")
+    require_other(order, by)
     wish = Wish(
         instrument=order.instrument,
         start=start,
@@ -240,6 +241,7 @@ def give_samples_back(
     """Note that samples have gone back: all that were received, or those named."""
     order = lock_order(order, version=version)
     require_step(order, "return")
+    require_other(order, by)
     named = None if items is None else set(items)
     rows = _items(order, {pk: {} for pk in named or ()})
     chosen = [row for row in rows if (named is None or row.pk in named) and row.received_quantity]

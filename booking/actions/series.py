@@ -20,7 +20,7 @@ from backend.core.memo import remembering_at_least
 from backend.core.periods import Period, clock_words
 from booking.actions.changing import need_reason, reschedule_booking
 from booking.actions.deciding import approve_booking, reject_booking
-from booking.actions.requesting import place_booking
+from booking.actions.requesting import place_booking, require_member
 from booking.actions.together import (
     cancel_all,
     expected_fees,
@@ -292,6 +292,7 @@ def take_up(*, date: SkippedDate, by: User, start: datetime | None = None, end: 
     if fresh.taken_up_id is not None:
         raise refuse("taken_up", _("This date has been taken up already."), params={"booking": fresh.taken_up_id})
     series = date.series
+    require_member(series.user, series.organisation)
     wish = replace(wish, instrument=locked.instruments[wish.instrument.pk])
     words: dict[str, Any] = {"purpose": series.purpose, "notes": series.notes, "rules": locked.rules}
     booking = place_booking(wish, by=by, now=now, series=series, **words)

@@ -14,10 +14,11 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.core.errors import Refusal, Refused, refuse
+from backend.core.money import shown_amount
 from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.actions.changing import cancel_booking, withdraw_booking
-from booking.actions.locks import lock_parties, lock_to_cancel
+from booking.actions.locks import lock_parties_of, lock_rows, lock_to_cancel
 from booking.actions.requesting import place_booking
 from booking.actions.transitions import who_belongs
 from booking.models import Booking, Status
@@ -41,21 +42,17 @@ def lock_wishes(wishes: Sequence[Wish], *, now: datetime, act: str = "create") -
     """The parties in their order, then every instrument by id; all wishes are of the same parties."""
     first = wishes[0]
     instruments = {wish.instrument.pk: wish.instrument for wish in wishes}
-    rules = lock_parties(
-        user=first.user,
-        group=first.group,
-        project=first.project,
-        organisation=first.organisation,
-        instrument=first.instrument,
-        others=[one for pk, one in instruments.items() if pk != first.instrument.pk],
-        now=now,
-        act=act,
-    )
+    others = [one for pk, one in instruments.items() if pk != first.instrument.pk]
+    rules = lock_parties_of(first, others=others, now=now, act=act)
     return Locked(lock_instruments(instruments), rules)
 
 
 def lock_changing(rows: Sequence[Booking], *, now: datetime) -> None:
     """What moving or cancelling each of them locks, for all at once, so that the order holds."""
+    people = sorted({row.user_id for row in rows})
+    for pk in people if len(people) > 1 else ():
+        # Dates were handed over: every person comes before any group, project or organisation.
+        lock_rows(["person"], person=pk)
     lock_to_cancel(*rows)
     lock_wishes([wish_of(row) for row in rows], now=now, act="change")
 
@@ -125,8 +122,8 @@ def expected_fees(rows: Sequence[Booking], *, expected: Decimal | None, now: dat
     if expected is not None and fees.total > expected:
         raise refuse(
             "fee_changed",
-            _("Cancelling costs %(fee)s %(currency)s by now. Please look again before you cancel.")
-            % {"fee": fees.total, "currency": fees.currency},
+            _("Cancelling costs %(fee)s by now. Please look again before you cancel.")
+            % {"fee": shown_amount(fees.total, fees.currency)},
             params={"total": str(fees.total)},
         )
     return fees

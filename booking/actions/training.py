@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Organisation, User
-from backend.core.db import atomic_action
+from backend.core.db import atomic_action, read_anew
 from backend.core.errors import NotFound, Refusal, Refused, Stale, invalid, refuse
 from booking.actions.courses import lock_session
 from booking.actions.qualifying import grant
 from booking.actions.training_notes import last_day, note_training, session_words, tell_of_request, trainers
 from booking.models import OPEN_REQUESTS, Course, RequestState, TrainingRequest, TrainingSession
+from booking.queries.taught import QUALIFY, TRAIN, training_refusals
 from booking.queries.training import next_session
 from booking.rules.training import result_refusals
 
@@ -42,6 +43,9 @@ def request_training(
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
     locked = lock_session(session) if session is not None else None
     _refuse_asking(course, user, locked)
+    against = training_refusals(course, user, organisation, acts=(TRAIN, QUALIFY), now=timezone.now(), session=locked)
+    if against:
+        raise Refused(*against)
     seat = free_seat(locked) if locked is not None and course.open else None
     now = timezone.now()
     request = TrainingRequest.objects.create(
@@ -203,6 +207,10 @@ def _unfit(row: TrainingRequest, result: Result, by: User) -> Iterable[Refusal]:
         )
     elif row.user_id == by.pk:
         yield Refusal("own_result", _("Nobody enters a result of their own. Please ask a colleague."))
+    if result.outcome == RequestState.PASSED or (result.outcome == RequestState.ATTENDED and not row.course.exam):
+        for each in training_refusals(row.course, row.user, row.organisation, acts=(QUALIFY,), now=timezone.now()):
+            told = f"{row.user.name}{_(': ')}{each.detail}"
+            yield Refusal(each.code, told, params={**each.params, "request": row.pk}, until=each.until)
     for one in result_refusals(row.course, result.outcome, result.score):
         told = f"{row.user.name}{_(': ')}{one.detail}"
         yield Refusal(one.code, told, field=one.field, params={**one.params, "request": row.pk})
@@ -236,11 +244,7 @@ def _rows() -> models.QuerySet[TrainingRequest]:
 
 
 def _lock(request: TrainingRequest, allowed: Collection[str], *, version: int | None) -> TrainingRequest:
-    fresh = _rows().filter(pk=request.pk).first()
-    if fresh is None:
-        raise NotFound
-    if version is not None and fresh.version != version:
-        raise Stale
+    fresh = read_anew(_rows(), request, version=version)
     if fresh.state not in allowed:
         raise refuse(
             "wrong_status",

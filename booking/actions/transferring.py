@@ -16,6 +16,7 @@ from booking.actions.requesting import reserve
 from booking.actions.transitions import customers, deciders, lock_booking, managers, note, require_status, tell
 from booking.models import Booking, Status
 from booking.queries.assess import assess
+from booking.queries.cancellation import of_samples
 from booking.queries.wishes import Assessment, wish_of
 from booking.rules.asking_again import TRANSFER
 
@@ -41,6 +42,9 @@ def transfer_booking(
     )
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
+    fixed = list(of_samples(booking))
+    if fixed:
+        raise Refused(*fixed)
     if now >= booking.start:
         raise refuse("begun", _("The booked time has begun; it cannot be handed over any more."))
     if user.pk == booking.user_id:
@@ -49,7 +53,7 @@ def transfer_booking(
         raise invalid("user", _("This person is no colleague of your organisation."), "foreign")
     before, old = booking.status, booking.user
     answer = _handed(booking, user, now)
-    quote = quoted(booking, answer, booking.start, booking.end, now=now)
+    quote = quoted(booking, answer, booking.start, booking.end)
     made_by = user if booking.made_by_id == old.pk else booking.made_by
     apply_change(
         booking, answer, quote, booking.start, booking.end, now, user=user, made_by=made_by, group=booking.group

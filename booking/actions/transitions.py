@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Membership, Role, User
 from backend.accounts.queries import people_with
 from backend.audit.actions import Act, record_all
-from backend.core.errors import NotFound, Stale, refuse
+from backend.core.db import read_anew
+from backend.core.errors import Stale, refuse
 from backend.core.periods import clock_words
+from backend.core.prepared import ID, Given, Prepared, among
 from backend.outbox.actions import Post, post_all
 from booking.actions.freeing import mark_freed
 from booking.models import OCCUPYING, Booking
@@ -41,19 +43,10 @@ def untold() -> Iterator[None]:
 def lock_booking(booking: Booking, *, version: int | None = None) -> Booking:
     """Lock the instrument, then read the booking anew; `Stale` when the caller saw another version."""
     lock_instruments([booking.instrument_id])
-    fresh = (
-        Booking.objects.select_for_update(of=("self",), no_key=True)
-        .select_related(
-            "instrument__institution", "organisation", "user", "made_by", "project", "group", "price_list", "occupancy"
-        )
-        .filter(pk=booking.pk)
-        .first()
+    rows = Booking.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "instrument__institution", "organisation", "user", "made_by", "project", "group", "price_list", "occupancy"
     )
-    if fresh is None:
-        raise NotFound
-    if version is not None and fresh.version != version:
-        raise Stale
-    return fresh
+    return read_anew(rows, booking, version=version)
 
 
 def require_status(booking: Booking, allowed: Collection[str]) -> None:
@@ -155,11 +148,19 @@ def who_belongs(people: set[int], booking: Booking) -> set[int]:
     The administrators of the customer hear in the place of a user who left.
     """
     parties = (booking.organisation_id, booking.instrument.institution_id)
-    here = Membership.objects.current().filter(user__in=people, organisation__in=parties)
-    belong = set(here.values_list("user_id", flat=True))
+    belong = {user for (user,) in _BELONG.rows(people=sorted(people), parties=parties)}
     if booking.user_id in people - belong:
         belong |= set(people_with(booking.organisation_id, [Role.ADMIN]))
     return belong
+
+
+_BELONG = Prepared(
+    lambda: (
+        Membership.objects.current()
+        .filter(among("user", "people"), among("organisation", "parties"))
+        .values_list("user_id")
+    )
+)
 
 
 def customers(booking: Booking) -> set[int]:
@@ -169,13 +170,25 @@ def customers(booking: Booking) -> set[int]:
 
 def managers(instrument: Instrument) -> set[int]:
     """Who hears of it at the lab: those whom the instrument names, else all managers of the institution."""
-    at_work = Membership.objects.current().filter(organisation=instrument.institution_id, role=Role.MANAGER)
-    theirs = Instrument.managers.through.objects.filter(instrument=instrument.pk, user=OuterRef("user"))
-    rows = list(at_work.annotate(named=Exists(theirs)).values_list("user_id", "all_instruments", "named"))
+    rows = _MANAGERS.rows(institution=instrument.institution_id, instrument=instrument.pk)
     named = {user for user, _all, is_named in rows if is_named}
     everywhere = {user for user, manages_all, _named in rows if manages_all}
     # Where nobody is a manager, the administrators run the instruments.
     return named or everywhere or set(people_with(instrument.institution_id, [Role.ADMIN]))
+
+
+_MANAGERS = Prepared(
+    lambda: (
+        Membership.objects.current()
+        .filter(organisation=Given("institution", ID), role=Role.MANAGER)
+        .annotate(
+            named=Exists(
+                Instrument.managers.through.objects.filter(instrument=Given("instrument", ID), user=OuterRef("user"))
+            )
+        )
+        .values_list("user_id", "all_instruments", "named")
+    )
+)
 
 
 def deciders(booking: Booking, agreed: Collection[str] | None = None) -> set[int]:

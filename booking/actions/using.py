@@ -8,10 +8,10 @@ from typing import Any
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Membership, Organisation, User
+from backend.accounts.models import Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
-from backend.core.errors import NotFound, invalid, refuse
+from backend.core.errors import NotFound, Refusal, Refused, invalid, refuse
 from booking.actions.locks import lock_to_record
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import (
@@ -26,10 +26,12 @@ from booking.actions.transitions import (
 )
 from booking.actions.violating import Happened, record_violations, strike_out, told
 from booking.models import Booking, Status, Usage, UsageState
+from booking.queries.cancellation import of_samples
 from booking.queries.no_show import can_be_corrected
+from booking.queries.scope import speaks_for_customer
 from booking.queries.usage import final_price
 from instruments.actions.occupancy import lock_instruments
-from instruments.models import Instrument
+from instruments.models import Instrument, Mode
 from invoices.actions.charges import finalise_charges, reopen_charges, reserve_charges
 
 EARLY = timedelta(minutes=15)
@@ -50,6 +52,7 @@ def start_booking(*, booking: Booking, by: User, version: int | None = None) -> 
     lock_to_record(booking, "checkin")
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.CONFIRMED])
+    _leave_to_lab(booking, by)
     now = now_in_minutes()
     if now < booking.start - EARLY:
         raise refuse(
@@ -68,6 +71,25 @@ def start_booking(*, booking: Booking, by: User, version: int | None = None) -> 
     seen = record_violations(booking, [("checkin", now)], by=by)
     note(booking, "booking.start", by=by, before=before, used_from=now, **told(seen))
     return booking
+
+
+def _leave_to_lab(booking: Booking, by: User) -> None:
+    """`Refused` for who belongs to the customer: time taken for samples, and a fee that would be taken back."""
+    if booking.order_id is None and booking.status != Status.NO_SHOW:
+        return
+    if speaks_for_customer(by, booking):
+        own = Refusal("own_use", _("You belong to the customer yourself. Please ask a colleague."))
+        raise Refused(*(list(of_samples(booking)) or [own]))
+
+
+def _require_loggable(booking: Booking, by: User, source_ref: str, *, by_lab: bool) -> None:
+    require_status(booking, [Status.CONFIRMED, Status.IN_USE, *([Status.NO_SHOW] if by_lab else [])])
+    _leave_to_lab(booking, by)
+    _check_correctable(booking)
+    if source_ref != reference(booking):
+        _check_reference(source_ref)
+    if timezone.now() < booking.start - EARLY:
+        raise refuse("not_begun", _("The booked time has not begun; nothing can be logged yet."), until=booking.start)
 
 
 @atomic_action
@@ -94,12 +116,7 @@ def finish_booking(
     """
     lock_to_record(booking, "checkin", "checkout", "never")
     booking = lock_booking(booking, version=version)
-    require_status(booking, [Status.CONFIRMED, Status.IN_USE, *([Status.NO_SHOW] if by_lab else [])])
-    _check_correctable(booking)
-    if source_ref != reference(booking):
-        _check_reference(source_ref)
-    if timezone.now() < booking.start - EARLY:
-        raise refuse("not_begun", _("The booked time has not begun; nothing can be logged yet."), until=booking.start)
+    _require_loggable(booking, by, source_ref, by_lab=by_lab)
     running = booking.usages.filter(corrects=None).first()
     usage = running or Usage(**_usage_fields(booking, by), start=start or booking.start)
     usage.end = end or min(now_in_minutes(), booking.end)
@@ -116,17 +133,27 @@ def finish_booking(
     if came:
         reopen_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
         strike_out(booking, "never", by=by)
-    seen = record_violations(booking, _happened(usage, checked_in=before == Status.IN_USE), by=by)
+    seen = record_violations(booking, _happened(usage, before=before, by_lab=by_lab), by=by)
+    if by_lab:
+        # It was still running by the clock; the lab knows better when it ended.
+        strike_out(booking, "checkout", by=by, but=seen)
     tell(booking, "usage_submitted", to=managers(booking.instrument) - {by.pk})
     tell(booking, "booking_completed", to=customers(booking) - {by.pk}, came=came, **_used(usage))
     note(booking, "booking.finish", by=by, before=before, used_from=usage.start, used_to=usage.end, **told(seen))
     return usage
 
 
-def _happened(usage: Usage, *, checked_in: bool) -> list[Happened]:
-    """What the log says of coming and leaving; who checked in was observed then."""
-    came: list[Happened] = [] if checked_in else [("checkin", usage.start)]
-    return [*came, ("checkout", usage.end)]
+def _happened(usage: Usage, *, before: str, by_lab: bool) -> list[Happened]:
+    """What the log says of coming and leaving; who checked in was observed then.
+
+    Who checked in and works alone leaves when they check out: a log of the booked end takes no overtime back.
+    """
+    booking, now, left = usage.booking, now_in_minutes(), usage.end
+    if before != Status.IN_USE:
+        return [("checkin", usage.start), ("checkout", left)]
+    if booking is not None and left is not None and booking.mode == Mode.SELF and not by_lab:
+        left = now if left <= booking.end < now else left
+    return [("checkout", left)]
 
 
 def _check_correctable(booking: Booking) -> None:
@@ -246,8 +273,7 @@ def may_verify(usage: Usage, by: User) -> None:
     """`Refused` for one's own use, and for that of an enterprise that one belongs to oneself."""
     if by.pk == usage.user_id:
         raise refuse("own_use", _("Nobody verifies their own use. Please ask a colleague."))
-    outside = usage.organisation_id != usage.instrument.institution_id
-    if outside and Membership.objects.current().filter(user=by, organisation=usage.organisation_id).exists():
+    if speaks_for_customer(by, usage):
         raise refuse("own_use", _("You belong to the customer yourself. Please ask a colleague."))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,8 @@ from django.utils import timezone
 from backend.accounts.models import User
 from booking.actions.consequences import follow_up
 from booking.models import Appeal, AppealState, Booking, Violation
-from booking.queries.facts import facts_of, policy_view
-from booking.queries.wishes import wish_of
+from booking.queries.facts import policy_view
+from booking.queries.parties import facts_now
 from booking.rules.observe import observe
 from booking.rules.results import Violation as Observed
 from booking.rules.results import as_json
@@ -33,7 +33,7 @@ def record_violations(booking: Booking, happened: Sequence[Happened], *, by: Use
     watched = [(cause, at) for cause, at in happened if book.watches(cause)]
     if not watched:
         return []
-    view, facts = policy_view(booking), facts_of(wish_of(booking), booking.audience)
+    view, facts = policy_view(booking), facts_now(booking, book.facts)
     found = [
         _row(booking, cause, each, by)
         for cause, at in watched
@@ -65,13 +65,13 @@ def _row(booking: Booking, cause: str, seen: Observed, by: User | None) -> Viola
     )
 
 
-def strike_out(booking: Booking, *causes: str, by: User | None, reason: str = "") -> int:
-    """What was observed turned out to be wrong: it counts no more; returns how many events.
+def strike_out(booking: Booking, *causes: str, by: User | None, reason: str = "", but: Collection[str] = ()) -> int:
+    """What was observed turned out to be wrong, ``but`` for some names: it counts no more; returns how many events.
 
     An open appeal about it is thereby upheld.
     """
     now = timezone.now()
-    standing = booking.violations.filter(cause__in=causes, struck_out_at=None)
+    standing = booking.violations.filter(cause__in=causes, struck_out_at=None).exclude(name__in=but)
     open_ = Appeal.objects.filter(violation__in=list(standing), state=AppealState.OPEN)
     open_.update(state=AppealState.UPHELD, decided_by=by, decided_at=now, answer=reason)
     return standing.update(struck_out_at=now, struck_out_by=by, reason=reason)

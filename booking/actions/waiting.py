@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import Group, Organisation, Project, User
 from backend.audit.actions import record
-from backend.core.db import atomic_action
-from backend.core.errors import NotFound, Refusal, Refused, Stale, invalid, refuse
+from backend.core.db import atomic_action, read_anew
+from backend.core.errors import Refusal, Refused, Stale, invalid, refuse
 from backend.core.periods import clock_words
 from backend.outbox.actions import post
 from booking.actions.freeing import mark_freed
@@ -82,8 +82,15 @@ def join_waitlist(
     wait.save()
     renumber(instrument, now)
     wait.refresh_from_db(fields=["place", "queue"])
-    note(wait, "wait.join", by=by, start=start, end=end, minutes=minutes)
+    _announce(wait, by)
     return wait
+
+
+def _announce(wait: Wait, by: User) -> None:
+    """Who is put on the list by somebody else is told."""
+    if wait.user != by:
+        tell(wait, "wait_joined", by=by.name, when=clock_words(wait.start, wait.end, wait.instrument.zone))
+    note(wait, "wait.join", by=by, start=wait.start, end=wait.end, minutes=wait.minutes)
 
 
 def _check_window(start: datetime, end: datetime, minutes: int, now: datetime) -> None:
@@ -145,17 +152,10 @@ def leave_waitlist(*, wait: Wait, by: User, version: int | None = None) -> Wait:
 def lock_wait(wait: Wait, *, version: int | None = None) -> Wait:
     """Lock the instrument, then read the wait anew; `Stale` when the caller saw another version."""
     instrument = lock_instruments([wait.instrument_id])[wait.instrument_id]
-    fresh = (
-        Wait.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("organisation", "user", "group", "project", "occupancy")
-        .filter(pk=wait.pk)
-        .first()
-    )
-    if fresh is None:
-        raise NotFound
+    rows = Wait.objects.select_for_update(of=("self",), no_key=True)
+    related = rows.select_related("organisation", "user", "group", "project", "occupancy")
+    fresh = read_anew(related, wait, version=version)
     fresh.instrument = instrument
-    if version is not None and fresh.version != version:
-        raise Stale
     return fresh
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router, Status
+from ninja import Query, Router, Status
 
-from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
 from backend.accounts.models import Organisation, Project
 from backend.accounts.queries import Access
 from backend.core.api import page_of
 from backend.core.errors import invalid
-from booking.actions import changing, deciding, lengths, no_shows, requesting, transferring, using
+from booking.actions import changing, confirming, deciding, lengths, no_shows, overtaking, transferring, using
 from booking.api.shapes import booking_out, check_out, usage_out
 from booking.desk_schemas import NewEnd, NewUser
+from booking.models import Booking
 from booking.queries import lists, scope
 from booking.queries.alternatives import explained
 from booking.queries.assess import assess
@@ -33,6 +35,7 @@ from booking.schemas import (
     HistoryEntry,
     NewBooking,
     NewTime,
+    OnBehalf,
     Reason,
     Slot,
     UsageOut,
@@ -48,7 +51,7 @@ def asked_wish(request: HttpRequest, slot: Slot) -> Wish:
     mine = access(request)
     check_shape(slot.start, slot.end)
     instrument = get_visible_instrument(mine, slot.instrument)
-    party = _party(mine, instrument, slot)
+    party = asked_party(mine, instrument, slot)
     organisation = party.organisation if party else choose_organisation(mine, slot.organisation)
     return Wish(
         instrument=instrument,
@@ -92,13 +95,13 @@ def choose_project(mine: Access, organisation: Organisation, pk: int | None) -> 
     return project
 
 
-def _party(mine: Access, instrument: Instrument, slot: Slot) -> Party | None:
+def asked_party(mine: Access, instrument: Instrument, body: OnBehalf) -> Party | None:
     """For whom it is, when that is not the caller."""
-    if slot.on_behalf_of_email:
-        return party_by_email(mine, instrument, slot.on_behalf_of_email, slot.organisation)
-    if slot.on_behalf_of in (None, mine.user_id):
+    if body.on_behalf_of_email:
+        return party_by_email(mine, instrument, body.on_behalf_of_email, body.organisation)
+    if body.on_behalf_of in (None, mine.user_id):
         return None
-    return party_of(mine, instrument, slot.on_behalf_of or 0, slot.organisation)
+    return party_of(mine, instrument, body.on_behalf_of or 0, body.organisation)
 
 
 @router.post("/bookings/check", response=CheckOut, summary="What would happen, and why; writes nothing")
@@ -107,39 +110,30 @@ def check(request: HttpRequest, slot: Slot) -> dict[str, Any]:
     now = timezone.now()
     answer = as_asked(access(request), wish, assess(wish, now=now))
     if answer.bookable:
-        return check_out(answer, [])
+        return check_out(wish, answer, [])
     answer, found = explained(answer, wish, now=now)
-    return check_out(answer, [each.as_json() for each in found])
+    return check_out(wish, answer, [each.as_json() for each in found])
 
 
 @router.post("/bookings", response={201: BookingOut}, summary="Book")
-def create(
-    request: HttpRequest,
-    slot: NewBooking,
-    idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
-) -> Status[dict[str, Any]]:
-    user = person(request)
-
-    def act() -> tuple[int, dict[str, Any]]:
-        wish = asked_wish(request, slot)
-        booking = requesting.request_booking(
-            by=user,
-            user=wish.user,
-            organisation=wish.organisation,
-            instrument=wish.instrument,
-            start=wish.start,
-            end=wish.end,
-            mode=wish.mode,
-            purpose=slot.purpose,
-            notes=slot.notes,
-            samples=wish.samples,
-            parameters=dict(wish.parameters),
-            project=wish.project,
-        )
-        return 201, booking_out(booking)
-
-    body = slot.model_dump(mode="json")
-    return Status(*once(user=user, route="POST /bookings", key=idempotency_key, body=body, act=act))
+def create(request: HttpRequest, slot: NewBooking) -> Status[dict[str, Any]]:
+    wish = asked_wish(request, slot)
+    booking = overtaking.book_first(
+        by=person(request),
+        user=wish.user,
+        organisation=wish.organisation,
+        instrument=wish.instrument,
+        start=wish.start,
+        end=wish.end,
+        mode=wish.mode,
+        purpose=slot.purpose,
+        notes=slot.notes,
+        samples=wish.samples,
+        parameters=dict(wish.parameters),
+        project=wish.project,
+        displaces=slot.displaces,
+    )
+    return Status(201, booking_out(booking))
 
 
 @router.get("/bookings", response=BookingPage, summary="Bookings that you may see, newest start first")
@@ -192,66 +186,33 @@ def withdraw(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
 
 @router.post("/bookings/{int:pk}/cancel", response=BookingOut, summary="Cancel a confirmed booking")
 def cancel(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
-    mine = access(request)
-    found = scope.get_booking(mine, pk)
-    return booking_out(
-        changing.cancel_booking(
-            booking=found,
-            by=person(request),
-            reason=body.reason,
-            version=body.version,
-            by_lab=scope.acts_for_lab(mine, found),
-        )
-    )
+    return _changed(request, pk, changing.cancel_booking, body)
 
 
 @router.post("/bookings/{int:pk}/reschedule", response=BookingOut, summary="Move to another time")
 def reschedule(request: HttpRequest, pk: int, body: NewTime) -> dict[str, Any]:
-    mine = access(request)
-    found = scope.get_booking(mine, pk)
-    return booking_out(
-        changing.reschedule_booking(
-            booking=found,
-            by=person(request),
-            start=body.start,
-            end=body.end,
-            reason=body.reason,
-            version=body.version,
-            by_lab=scope.acts_for_lab(mine, found),
-        )
-    )
+    return _changed(request, pk, changing.reschedule_booking, body, start=body.start, end=body.end)
 
 
 @router.post("/bookings/{int:pk}/extend", response=BookingOut, summary="Let it last longer, also while in use")
 def extend(request: HttpRequest, pk: int, body: NewEnd) -> dict[str, Any]:
-    mine = access(request)
-    found = scope.get_booking(mine, pk)
-    return booking_out(
-        lengths.extend_booking(
-            booking=found,
-            by=person(request),
-            end=body.end,
-            reason=body.reason,
-            version=body.version,
-            by_lab=scope.acts_for_lab(mine, found),
-        )
-    )
+    return _changed(request, pk, lengths.extend_booking, body, end=body.end)
 
 
 @router.post("/bookings/{int:pk}/shorten", response=BookingOut, summary="Let it end earlier; the rest is free")
 def shorten(request: HttpRequest, pk: int, body: NewEnd) -> dict[str, Any]:
+    return _changed(request, pk, lengths.shorten_booking, body, end=body.end)
+
+
+def _changed(
+    request: HttpRequest, pk: int, act: Callable[..., Booking], body: Reason | NewTime | NewEnd, **times: datetime
+) -> dict[str, Any]:
+    """Whether the caller speaks for the customer or for the lab is found out here."""
     mine = access(request)
     found = scope.get_booking(mine, pk)
-    return booking_out(
-        lengths.shorten_booking(
-            booking=found,
-            by=person(request),
-            end=body.end,
-            reason=body.reason,
-            version=body.version,
-            by_lab=scope.acts_for_lab(mine, found),
-        )
-    )
+    by_lab = scope.acts_for_lab(mine, found)
+    done = act(booking=found, by=person(request), reason=body.reason, version=body.version, by_lab=by_lab, **times)
+    return booking_out(done)
 
 
 @router.post("/bookings/{int:pk}/transfer", response=BookingOut, summary="Hand it to a colleague")
@@ -266,6 +227,12 @@ def transfer(request: HttpRequest, pk: int, body: NewUser) -> dict[str, Any]:
             version=body.version,
         )
     )
+
+
+@router.post("/bookings/{int:pk}/coming", response=BookingOut, summary="Confirm beforehand that you will come")
+def coming(request: HttpRequest, pk: int, body: Reason) -> dict[str, Any]:
+    found = scope.get_own_booking(access(request), pk)
+    return booking_out(confirming.confirm_coming(booking=found, by=person(request), version=body.version))
 
 
 @router.post("/bookings/{int:pk}/start", response=BookingOut, summary="Check in")

@@ -1,7 +1,8 @@
-"""Messages about a booking over HTTP: text as JSON, files as multipart form data."""
+"""Messages about a booking or an order over HTTP: text as JSON, files as multipart form data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -84,23 +85,34 @@ def _out(note: Note, about: Booking | SampleOrder) -> dict[str, Any]:
     }
 
 
+def _page(about: Booking | SampleOrder, page: Page) -> dict[str, Any]:
+    return page_of(conversation(about), page, lambda note: _out(note, about))
+
+
+def _say(
+    request: HttpRequest, about: Booking | SampleOrder, text: str, files: Sequence[UploadedFile] = ()
+) -> Status[dict[str, Any]]:
+    side = side_of(access(request), about)
+    return Status(201, _out(add_note(booking=about, by=person(request), side=side, text=text, files=files), about))
+
+
 def _refused(reason: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": reason, "content": {"application/problem+json": {"schema": schema}}}
 
 
+SENDING = {"responses": {413: _refused("More than can be sent at once")}}
+READING = {"responses": {200: {"description": "The file", "content": {"*/*": {}}}}}
+
+
 @router.get("/bookings/{int:pk}/messages", response=NotePage, summary="Messages about it, oldest first")
 def messages(request: HttpRequest, pk: int, page: Query[Page]) -> dict[str, Any]:
-    found = get_booking(access(request), pk)
-    return page_of(conversation(found), page, lambda note: _out(note, found))
+    return _page(get_booking(access(request), pk), page)
 
 
 @router.post("/bookings/{int:pk}/messages", response={201: NoteOut}, summary="Write to the other side")
 def write(request: HttpRequest, pk: int, body: NewNote) -> Status[dict[str, Any]]:
-    mine = access(request)
-    found = get_booking(mine, pk)
-    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=body.text)
-    return Status(201, _out(note, found))
+    return _say(request, get_booking(access(request), pk), body.text)
 
 
 @router.post(
@@ -108,7 +120,7 @@ def write(request: HttpRequest, pk: int, body: NewNote) -> Status[dict[str, Any]
     response={201: NoteOut},
     summary="Send files to the other side",
     description="One to five files of at most 20 MB each, with a text if you like. The type is told by the content.",
-    openapi_extra={"responses": {413: _refused("More than can be sent at once")}},
+    openapi_extra=SENDING,
 )
 def send_files(
     request: HttpRequest,
@@ -116,16 +128,13 @@ def send_files(
     files: File[list[UploadedFile]],
     form: Form[TextOfFiles],
 ) -> Status[dict[str, Any]]:
-    mine = access(request)
-    found = get_booking(mine, pk)
-    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=form.text, files=files)
-    return Status(201, _out(note, found))
+    return _say(request, get_booking(access(request), pk), form.text, files)
 
 
 @router.get(
     "/bookings/{int:pk}/files/{int:file_id}",
     summary="A file of a message",
-    openapi_extra={"responses": {200: {"description": "The file", "content": {"*/*": {}}}}},
+    openapi_extra=READING,
 )
 def read_file(request: HttpRequest, pk: int, file_id: int) -> HttpResponseBase:
     return attachment_response(get_attachment(access(request), pk, file_id))
@@ -133,37 +142,30 @@ def read_file(request: HttpRequest, pk: int, file_id: int) -> HttpResponseBase:
 
 @router.get("/sample-orders/{int:pk}/messages", response=NotePage, summary="Messages about it, oldest first")
 def order_messages(request: HttpRequest, pk: int, page: Query[Page]) -> dict[str, Any]:
-    found = get_order(access(request), pk)
-    return page_of(conversation(found), page, lambda note: _out(note, found))
+    return _page(get_order(access(request), pk), page)
 
 
 @router.post("/sample-orders/{int:pk}/messages", response={201: NoteOut}, summary="Write to the other side")
 def write_about_order(request: HttpRequest, pk: int, body: NewNote) -> Status[dict[str, Any]]:
-    mine = access(request)
-    found = get_order(mine, pk)
-    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=body.text)
-    return Status(201, _out(note, found))
+    return _say(request, get_order(access(request), pk), body.text)
 
 
 @router.post(
     "/sample-orders/{int:pk}/files",
     response={201: NoteOut},
     summary="Send files to the other side",
-    openapi_extra={"responses": {413: _refused("More than can be sent at once")}},
+    openapi_extra=SENDING,
 )
 def send_order_files(
     request: HttpRequest, pk: int, files: File[list[UploadedFile]], form: Form[TextOfFiles]
 ) -> Status[dict[str, Any]]:
-    mine = access(request)
-    found = get_order(mine, pk)
-    note = add_note(booking=found, by=person(request), side=side_of(mine, found), text=form.text, files=files)
-    return Status(201, _out(note, found))
+    return _say(request, get_order(access(request), pk), form.text, files)
 
 
 @router.get(
     "/sample-orders/{int:pk}/files/{int:file_id}",
     summary="A file of a message",
-    openapi_extra={"responses": {200: {"description": "The file", "content": {"*/*": {}}}}},
+    openapi_extra=READING,
 )
 def read_order_file(request: HttpRequest, pk: int, file_id: int) -> HttpResponseBase:
     return attachment_response(get_order_attachment(access(request), pk, file_id))

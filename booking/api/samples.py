@@ -8,16 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import File, Header, Query, Router, Status, UploadedFile
+from ninja import File, Query, Router, Status, UploadedFile
 
-from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
 from backend.core.errors import invalid
 from backend.core.http import refusal_out
 from booking import sample_schemas as shapes
 from booking.actions import ordering, results, sampling
 from booking.actions.requesting import quote_out
-from booking.api.bookings import choose_organisation, choose_project
+from booking.api.bookings import asked_party, choose_organisation, choose_project
 from booking.api.sample_shapes import order_out, orders_out, result_out
 from booking.documents import labels_pdf, result_response
 from booking.queries import sample_orders as queries
@@ -31,11 +30,12 @@ def _wish(request: HttpRequest, body: shapes.SampleWish) -> OrderWish:
     """Every id looked up within what the caller may name."""
     mine = access(request)
     instrument = get_visible_instrument(mine, body.instrument)
-    organisation = choose_organisation(mine, body.organisation)
+    party = asked_party(mine, instrument, body)
+    organisation = party.organisation if party else choose_organisation(mine, body.organisation)
     return OrderWish(
         instrument=instrument,
         organisation=organisation,
-        user=person(request),
+        user=party.user if party else person(request),
         pieces=pieces_of(item.model_dump() for item in body.items),
         project=choose_project(mine, organisation, body.project),
         wished_on=body.wished_on,
@@ -55,8 +55,8 @@ def check(request: HttpRequest, body: shapes.SampleWish) -> dict[str, Any]:
         "approval": {
             "needed": True,
             "roles": list(answer.approval.roles),
-            "silence": None,
-            "at": None,
+            "silence": answer.approval.silence or None,
+            "at": answer.approval.at.isoformat() if answer.approval.at else None,
         },
         "notices": list(answer.notices),
         "quote": quote_out(answer.quote),
@@ -64,31 +64,21 @@ def check(request: HttpRequest, body: shapes.SampleWish) -> dict[str, Any]:
 
 
 @router.post("/sample-orders", response={201: shapes.SampleOrderOut}, summary="Submit samples")
-def submit(
-    request: HttpRequest,
-    body: shapes.NewSampleOrder,
-    idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
-) -> Status[dict[str, Any]]:
-    user = person(request)
-
-    def act() -> tuple[int, dict[str, Any]]:
-        wish = _wish(request, body)
-        order = ordering.submit_samples(
-            by=user,
-            user=wish.user,
-            organisation=wish.organisation,
-            instrument=wish.instrument,
-            items=[item.model_dump() for item in body.items],
-            purpose=body.purpose,
-            requirements=body.requirements,
-            return_samples=body.return_samples,
-            wished_on=wish.wished_on,
-            project=wish.project,
-        )
-        return 201, order_out(access(request), order)
-
-    document = body.model_dump(mode="json")
-    return Status(*once(user=user, route="POST /sample-orders", key=idempotency_key, body=document, act=act))
+def submit(request: HttpRequest, body: shapes.NewSampleOrder) -> Status[dict[str, Any]]:
+    wish = _wish(request, body)
+    order = ordering.submit_samples(
+        by=person(request),
+        user=wish.user,
+        organisation=wish.organisation,
+        instrument=wish.instrument,
+        items=[item.model_dump() for item in body.items],
+        purpose=body.purpose,
+        requirements=body.requirements,
+        return_samples=body.return_samples,
+        wished_on=wish.wished_on,
+        project=wish.project,
+    )
+    return Status(201, order_out(access(request), order))
 
 
 @router.get("/sample-orders", response=shapes.SampleOrderPage, summary="Orders that you may see, the newest first")

@@ -8,9 +8,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Header, Router, Status
+from ninja import Router, Status
 
-from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
 from backend.accounts.queries import Access
 from backend.core.db import one
@@ -51,27 +50,17 @@ def preview(request: HttpRequest, slot: SeriesSlot) -> dict[str, Any]:
 
 
 @router.post("/bookings/series", response={201: MadeSeries}, summary="Book a series")
-def create(
-    request: HttpRequest,
-    slot: NewSeries,
-    idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
-) -> Status[dict[str, Any]]:
-    user = person(request)
-
-    def act() -> tuple[int, dict[str, Any]]:
-        made = acting.book_series(
-            wish=asked_wish(request, slot),
-            rrule=slot.rrule,
-            on_conflict=slot.on_conflict,
-            by=user,
-            purpose=slot.purpose or _("Series"),
-            notes=slot.notes,
-        )
-        shown = _shown(access(request), made)
-        return 201, {"series": shown, "created": shown["bookings"], "skipped": shown["skipped"]}
-
-    body = slot.model_dump(mode="json")
-    return Status(*once(user=user, route="POST /bookings/series", key=idempotency_key, body=body, act=act))
+def create(request: HttpRequest, slot: NewSeries) -> Status[dict[str, Any]]:
+    made = acting.book_series(
+        wish=asked_wish(request, slot),
+        rrule=slot.rrule,
+        on_conflict=slot.on_conflict,
+        by=person(request),
+        purpose=slot.purpose or _("Series"),
+        notes=slot.notes,
+    )
+    shown = _shown(access(request), made)
+    return Status(201, {"series": shown, "created": shown["bookings"], "skipped": shown["skipped"]})
 
 
 @router.get("/bookings/series/{int:pk}", response=SeriesOut, summary="A series with its dates")

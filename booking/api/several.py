@@ -9,9 +9,8 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
-from ninja import Header, Router, Status
+from ninja import Router, Status
 
-from backend.accounts.actions import once
 from backend.accounts.auth import access, person, signed_in
 from backend.accounts.queries import Access
 from booking.actions.several import book_several, cancel_bundle
@@ -70,19 +69,9 @@ def find(request: HttpRequest, body: FindSeveral) -> dict[str, Any]:
 
 
 @router.post("/bookings/several", response={201: BundleOut}, summary="Book several instruments, all or none")
-def create(
-    request: HttpRequest,
-    body: NewSeveral,
-    idempotency_key: str = Header("", alias="Idempotency-Key"),  # type: ignore[type-arg]
-) -> Status[dict[str, Any]]:
-    user = person(request)
-
-    def act() -> tuple[int, dict[str, Any]]:
-        made = book_several(wishes=_wishes(request, body), by=user, purpose=body.purpose, notes=body.notes)
-        return 201, _shown(access(request), made)
-
-    sent = body.model_dump(mode="json")
-    return Status(*once(user=user, route="POST /bookings/several", key=idempotency_key, body=sent, act=act))
+def create(request: HttpRequest, body: NewSeveral) -> Status[dict[str, Any]]:
+    made = book_several(wishes=_wishes(request, body), by=person(request), purpose=body.purpose, notes=body.notes)
+    return Status(201, _shown(access(request), made))
 
 
 @router.get("/bookings/several/{int:pk}", response=BundleOut, summary="What was booked together")

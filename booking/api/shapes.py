@@ -9,8 +9,9 @@ from backend.core.http import refusal_out
 from booking.actions.requesting import quote_out
 from booking.models import Booking, Policy, Usage
 from booking.queries.assess import as_refusal
+from booking.queries.times import unknown_years
 from booking.queries.trying import Tried
-from booking.queries.wishes import Assessment
+from booking.queries.wishes import Assessment, Wish
 from instruments.models import Outage
 
 
@@ -55,6 +56,8 @@ def booking_out(booking: Booking) -> dict[str, Any]:
             for each in booking.approvals.all()
         ],
         "hold_expires_at": local(booking.hold_expires_at, booking) if booking.hold_expires_at else None,
+        "confirm_by": local(booking.confirm_by, booking) if booking.confirm_by else None,
+        "coming_at": local(booking.coming_at, booking) if booking.coming_at else None,
         "reason": booking.reason,
     }
 
@@ -97,8 +100,8 @@ def outage_out(outage: Outage) -> dict[str, Any]:
     }
 
 
-def check_out(answer: Assessment, found: list[dict[str, Any]]) -> dict[str, Any]:
-    approval = answer.approval
+def check_out(wish: Wish, answer: Assessment, found: list[dict[str, Any]]) -> dict[str, Any]:
+    approval, zone = answer.approval, wish.instrument.zone
     return {
         "bookable": answer.bookable,
         "refusals": [refusal_out(refusal) for refusal in answer.refusals],
@@ -111,6 +114,7 @@ def check_out(answer: Assessment, found: list[dict[str, Any]]) -> dict[str, Any]
         "notices": list(answer.notices),
         "quote": quote_out(answer.quote),
         "alternatives": found,
+        "unknown_years": unknown_years(wish.start.astimezone(zone).date(), wish.end.astimezone(zone).date()),
     }
 
 
@@ -128,9 +132,9 @@ def tried_out(tried: Tried) -> dict[str, Any]:
     """``before`` is the answer of the rules in force, where others were tried."""
     zone = tried.wish.instrument.zone
     return {
-        **check_out(tried.answer, []),
+        **check_out(tried.wish, tried.answer, []),
         "audience": tried.answer.audience,
-        "before": check_out(tried.before, []) if tried.before else None,
+        "before": check_out(tried.wish, tried.before, []) if tried.before else None,
         "touched": {
             "count": len(tried.touched),
             "looked_at": tried.looked_at,

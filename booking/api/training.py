@@ -116,7 +116,7 @@ def change_session(request: HttpRequest, pk: int, body: shapes.TrainingSessionCh
 
 
 @router.post("/training-sessions/{int:pk}/cancel", response=shapes.SessionOut, summary="It does not take place")
-def cancel_session(request: HttpRequest, pk: int, body: shapes.Because) -> dict[str, Any]:
+def cancel_session(request: HttpRequest, pk: int, body: shapes.TrainingReason) -> dict[str, Any]:
     found = queries.get_managed_session(access(request), pk)
     courses.cancel_session(session=found, by=person(request), reason=body.reason, version=body.version)
     return session_out(queries.get_session(access(request), pk))
@@ -182,7 +182,7 @@ def enrol(request: HttpRequest, pk: int, body: shapes.GivePlace) -> dict[str, An
 
 
 @router.post("/training-requests/{int:pk}/reject", response=shapes.TrainingRequestOut, summary="Say no, with a reason")
-def reject(request: HttpRequest, pk: int, body: shapes.Because) -> dict[str, Any]:
+def reject(request: HttpRequest, pk: int, body: shapes.TrainingReason) -> dict[str, Any]:
     found = queries.get_managed_request(access(request), pk)
     return request_out(
         training.reject_training(request=found, by=person(request), reason=body.reason, version=body.version)
@@ -226,7 +226,7 @@ def grant(request: HttpRequest, body: shapes.NewQualification) -> Status[dict[st
 
 
 @router.post("/qualifications/{int:pk}/revoke", response=shapes.QualificationOut, summary="Take it away, with a reason")
-def revoke(request: HttpRequest, pk: int, body: shapes.Because) -> dict[str, Any]:
+def revoke(request: HttpRequest, pk: int, body: shapes.TrainingReason) -> dict[str, Any]:
     mine = access(request)
     found = queries.get_managed_qualification(mine, pk)
     qualifying.revoke_qualification(qualification=found, by=person(request), reason=body.reason, version=body.version)

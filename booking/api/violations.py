@@ -21,7 +21,6 @@ from booking.models import Appeal, CreditRules, Violation
 from booking.queries import credit as scores
 from booking.queries import violations as queries
 from booking.queries.standing import standing_of
-from booking.queries.training import person_by_email
 from booking.rules.violation_names import violation_label
 from booking.violation_schemas import (
     AppealOut,
@@ -102,15 +101,15 @@ def record(request: HttpRequest, body: NewViolation) -> Status[dict[str, Any]]:
     mine = access(request)
     booking = queries.booking_to_note(queries.with_desk(mine), body.booking) if body.booking else None
     instrument = get_managed_instrument(mine, body.instrument) if body.instrument else None
-    user = person_by_email(body.email) if body.email and instrument else None
+    party = queries.person_to_note(mine, instrument, body.email) if body.email and instrument else None
     made = appealing.record_violation(
         by=person(request),
         name=body.name,
         reason=body.reason,
         at=body.at,
         booking=booking,
-        person=user,
-        organisation=queries.organisation_of(user) if user else None,
+        person=party.user if party else None,
+        organisation=party.organisation if party else None,
         instrument=instrument,
     )
     return Status(201, violation_out(queries.get_violation(mine, made.pk)))

@@ -12,7 +12,7 @@ from ninja import Query, Router, Status
 from backend.accounts.auth import access, person, signed_in
 from backend.core.api import page_of
 from booking.actions import offering, waiting
-from booking.api.bookings import choose_organisation, choose_project
+from booking.api.bookings import asked_party, choose_organisation, choose_project
 from booking.api.shapes import booking_out, named
 from booking.models import OPEN_WAITS, Wait
 from booking.queries import waitlist
@@ -55,10 +55,11 @@ def wait_out(wait: Wait) -> dict[str, Any]:
 def join(request: HttpRequest, body: NewWait) -> Status[dict[str, Any]]:
     mine, user = access(request), person(request)
     instrument = get_visible_instrument(mine, body.instrument)
-    organisation = choose_organisation(mine, body.organisation)
+    party = asked_party(mine, instrument, body)
+    organisation = party.organisation if party else choose_organisation(mine, body.organisation)
     wait = waiting.join_waitlist(
         by=user,
-        user=user,
+        user=party.user if party else user,
         organisation=organisation,
         instrument=instrument,
         start=body.start,

@@ -2,7 +2,7 @@
 
 from .bookings import LONGEST, OCCUPYING, Approval, Booking, BookingQuerySet, Decision, Status
 from .feeds import Feed, FeedDetail, FeedScope
-from .policies import Layer, Policy, PolicyQuerySet
+from .policies import Layer, Policy
 from .qualifications import (
     OPEN_REQUESTS,
     SEATED,
@@ -51,7 +51,6 @@ __all__ = [
     "OnConflict",
     "OrderStatus",
     "Policy",
-    "PolicyQuerySet",
     "Qualification",
     "Reached",
     "ReasonTemplate",

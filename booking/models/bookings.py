@@ -23,7 +23,7 @@ class Status(models.TextChoices):
     EXPIRED = "expired", _("Expired")
     CANCELLED = "cancelled", _("Cancelled")
     NO_SHOW = "no_show", _("No-show")
-    DISPLACED = "displaced", _("Displaced by an outage")
+    DISPLACED = "displaced", _("Displaced")
 
 
 # Those that take time on the instrument.
@@ -82,6 +82,10 @@ class Booking(models.Model):
     requested_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     hold_expires_at = models.DateTimeField(null=True, blank=True)
+    # Until when the rules want to hear that the customer comes, when they were asked, and when they said so.
+    confirm_by = models.DateTimeField(null=True, blank=True)
+    confirm_asked_at = models.DateTimeField(null=True, blank=True)
+    coming_at = models.DateTimeField(null=True, blank=True)
     # When the customer was reminded of this time; empty again after a move.
     reminded_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
@@ -104,6 +108,7 @@ class Booking(models.Model):
             models.Index(fields=["user", "start"], name="booking_by_user"),
             models.Index(fields=["status", "hold_expires_at"], name="booking_by_hold"),
             models.Index(fields=["status", "start"], name="booking_by_status"),
+            models.Index(fields=["confirm_by"], condition=Q(confirm_by__isnull=False), name="booking_to_confirm"),
             # SQLite counts nulls as one value and would not use the unique index.
             models.Index(fields=["occupancy"], condition=Q(occupancy__isnull=False), name="booking_that_occupies"),
         ]

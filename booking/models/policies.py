@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -12,15 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from backend.accounts.models import Organisation
 from backend.core import constraints
 from instruments.models import Instrument, InstrumentGroup
-
-
-class PolicyQuerySet(models.QuerySet["Policy"]):
-    def for_instrument(self, instrument: Instrument, day: date) -> PolicyQuerySet:
-        """Every version that might apply on a date, from the widest layer to the narrowest, newest first."""
-        mine = Q(layer=Layer.NETWORK) | Q(organisation=instrument.institution_id) | Q(instrument=instrument.pk)
-        if instrument.group_id:
-            mine |= Q(group=instrument.group_id)
-        return self.filter(mine, valid_from__lte=day).order_by("layer", "-valid_from", "-version")
 
 
 class Layer(models.IntegerChoices):
@@ -42,8 +31,6 @@ class Policy(models.Model):
     document = models.JSONField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = PolicyQuerySet.as_manager()
 
     class Meta:
         constraints = [

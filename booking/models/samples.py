@@ -57,6 +57,9 @@ class SampleOrder(models.Model):
     facts = models.JSONField(default=dict, blank=True)
     approval_roles = models.JSONField(default=list, blank=True)
     agreed = models.JSONField(default=list, blank=True)
+    # What silence of the roles means from this instant on: consent, refuse or nothing.
+    silence = models.CharField(max_length=10, blank=True)
+    answer_by = models.DateTimeField(null=True, blank=True)
     submitted_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(null=True, blank=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from booking.rules import words
+from booking.rules.explaining import explain
 
 # Fields that a condition can ask for; others are typed in.
 FIELDS = (
@@ -28,7 +30,12 @@ FIELDS = (
     "instrument",
 )
 PARTIES = ("person", "group", "project", "organisation", "instrument")
-VIOLATIONS = ("no_show", "late", "late_cancel", "overtime", "early_leave")
+VIOLATIONS = ("no_show", "late", "late_cancel", "overtime", "early_leave", "unconfirmed")
+# Moments that rules name often; each is explained in words.
+DEADLINES = ("start -1h", "start -24h", "start -3d", "start -7d", "start -1wd", "start -30d", "start -1d @17:00")
+LATENESS = ("start", "start +15min", "start +30min", "end", "end +15min", "start -24h")
+SPANS = ("7d", "14d", "1mo", "3mo", "6mo", "12mo")
+WINDOWS_OF_COUNTING = ("30d", "3mo", "6mo", "12mo", "month", "quarter", "year")
 
 
 def _named(codes: Iterable[str], namer: Callable[[str], str]) -> Callable[[], list[tuple[str, str]]]:
@@ -42,6 +49,26 @@ BARRED_ACTS = _named(("create", "change", "extend", "qualify"), words.act)
 PER = _named(PARTIES, words.field_name)
 VIOLATION_NAMES = _named(VIOLATIONS, words.violation)
 FIELD_NAMES = _named(FIELDS, words.field_name)
+
+
+def deadlines() -> list[tuple[str, str]]:
+    return [(text, explain("moment", text)[0]) for text in DEADLINES]
+
+
+def lateness() -> list[tuple[str, str]]:
+    return [(text, explain("moment", text)[0]) for text in LATENESS]
+
+
+def spans() -> list[tuple[str, str]]:
+    return [(text, explain("duration", text)[0]) for text in SPANS]
+
+
+def counting_windows() -> list[tuple[str, str]]:
+    return [(text, explain("over", text)[0]) for text in WINDOWS_OF_COUNTING]
+
+
+def counted() -> list[tuple[str, str]]:
+    return [*VIOLATION_NAMES(), ("*", _("any violation"))]
 
 
 def happenings() -> list[tuple[str, str]]:
@@ -68,7 +95,7 @@ def measures() -> list[tuple[str, str]]:
     return [
         ("", _("bookings (as usual)")),
         ("count", _("bookings")),
-        ("hours", _("hours")),
+        ("hours", pgettext("measure", "hours")),
         ("pieces", _("samples")),
         ("people", _("different people")),
         ("days", _("different days")),

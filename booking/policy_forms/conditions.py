@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy
 from booking.policy_forms.codes import AUDIENCES, FIELDS, MODES
 from booking.policy_forms.leaves import (
     ABSENT,
+    Bound,
     Checks,
     Duration,
     Flag,
     Moment,
     Node,
-    Number,
     Place,
     Shape,
     Sheet,
@@ -29,10 +29,11 @@ from booking.rules.words import field_name
 
 WINDOW_TESTS = ("touches", "inside", "starts_in", "ends_in", "now_in")
 MOMENT_TESTS = ("made_after", "made_before")
+BOUND_HELP = gettext_lazy("a number; for dates a moment, like end or start +30d")
 LIMITS = Group(
     [
-        Entry("min", gettext_lazy("at least"), Number()),
-        Entry("max", gettext_lazy("at most"), Number()),
+        Entry("min", gettext_lazy("at least"), Bound(), BOUND_HELP),
+        Entry("max", gettext_lazy("at most"), Bound(), BOUND_HELP),
         Entry("not", gettext_lazy("none of these"), Values()),
         Entry("older", gettext_lazy("date at least so long ago"), Duration()),
         Entry("newer", gettext_lazy("date less than so long ago"), Duration()),

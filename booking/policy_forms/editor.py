@@ -102,7 +102,7 @@ class Editor:
             return [{**drawn, "title": ""}]
         nodes = {node["key"]: node for node in (*drawn["fields"], *drawn["more"])}
         out: list[Node] = []
-        for title, entries in sections(self.kind, self.rule):
+        for title, entries in sections(self.kind):
             own = [nodes.pop(entry.key) for entry in entries if entry.key in nodes]
             out.append({"title": title, **_split(own)})
         out[-1]["fields"] += list(nodes.values())

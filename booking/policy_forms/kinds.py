@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from booking.policy_forms import codes
 from booking.policy_forms.conditions import ConditionShape
@@ -15,6 +15,7 @@ from booking.policy_forms.leaves import (
     Checks,
     Choice,
     Duration,
+    Ending,
     Flag,
     Leaf,
     Lines,
@@ -24,12 +25,11 @@ from booking.policy_forms.leaves import (
     Place,
     Sheet,
     Values,
-    Weights,
     WindowRef,
     WindowText,
 )
 from booking.policy_forms.leaves import Repeat as RepeatLeaf
-from booking.policy_forms.shapes import Amount, Entry, Group, ListOf, Pairs, Setting
+from booking.policy_forms.shapes import Amount, Entry, Group, ListOf, Pairs, Setting, Weights
 
 MOMENT_HELP = _("start, end, made or now, then steps: start -24h, start -3d @24:00, start -1w Thu @12:00")
 WINDOW_HELP = _("the name of a window below, or times like Mon-Fri 20:00-24:00")
@@ -40,7 +40,12 @@ QUOTA = [
     Entry("max", _("At most"), Amount()),
     Entry("min", _("At least"), Amount(), folded=True),
     Entry("measure", _("counted are"), Choice(False, codes.measures)),
-    Entry("over", _("Period"), Leaf(False, codes.periods, "over"), _("day, week, month, 7d, open, near 2h …")),
+    Entry(
+        "over",
+        pgettext_lazy("quota", "Period"),
+        Leaf(False, codes.periods, "over"),
+        _("day, week, month, 7d, open, near 2h …"),
+    ),
     Entry("per", _("together for each"), Checks(codes.PER), _("Nothing ticked: each person, as usual.")),
     Entry("part", _("only what lies in"), WindowRef(), WINDOW_HELP),
     Entry("of", _("Count only bookings for which"), COUNTED),
@@ -82,7 +87,7 @@ ACTION = Action(
     Group(
         [
             Entry("do", _("Consequence"), Choice(True, codes.consequences)),
-            Entry("for", _("for how long"), Duration(), _("e.g. 14d or 1mo; empty: until lifted")),
+            Entry("for", _("for how long"), Ending(), _("14d, 1mo, or a moment: at #last @24:00; empty: until lifted")),
             Entry("from", _("beginning with"), Moment(), _("empty: with the event"), folded=True),
             Entry("act", _("barred are"), Checks(codes.BARRED_ACTS), folded=True),
             Entry("same", _("only for the same"), Checks(codes.PER), folded=True),
@@ -119,26 +124,26 @@ PARAMETERS: dict[str, list[Entry]] = {
         Entry("join", _("Bands in a row, at most"), Number()),
     ],
     "deadline": [
-        Entry("earliest", _("Not before"), Moment(), MOMENT_HELP),
-        Entry("latest", _("Not after"), Moment(), MOMENT_HELP),
+        Entry("earliest", _("Not before"), Moment(choices=codes.deadlines), MOMENT_HELP),
+        Entry("latest", _("Not after"), Moment(choices=codes.deadlines), MOMENT_HELP),
     ],
     "quota": QUOTA,
     "lapse": [
         Entry("since", _("Counted from the latest of"), Values(), FIELDS_HELP),
-        Entry("after", _("lapses after"), Duration(), _("e.g. 3mo")),
+        Entry("after", _("lapses after"), Duration(choices=codes.spans), _("e.g. 3mo")),
         Entry("set", _("what becomes what"), Setting(Leaf(), Values())),
     ],
     "event": [
-        Entry("on", _("When"), Checks(codes.happenings)),
-        Entry("after", _("later than"), Moment(), MOMENT_HELP),
+        Entry("on", pgettext_lazy("event", "When"), Checks(codes.happenings)),
+        Entry("after", _("later than"), Moment(choices=codes.lateness), MOMENT_HELP),
         Entry("from", _("from … on"), Moment(), MOMENT_HELP, folded=True),
-        Entry("before", _("before"), Moment(), MOMENT_HELP, folded=True),
+        Entry("before", _("before"), Moment(choices=codes.lateness), MOMENT_HELP, folded=True),
         Entry("name", _("it counts as"), Leaf(False, codes.VIOLATION_NAMES), _("empty: it has no consequence")),
         Entry("with", _("and is recorded with"), Pairs(Values(), _("name"), _("value"))),
     ],
     "ladder": [
-        Entry("count", _("Counted"), Weights(), _("no_show, late; with weights: no_show × 2, late × 1; * is any")),
-        Entry("window", _("within"), Leaf(False, None, "over"), _("12mo, month …; empty: ever")),
+        Entry("count", _("Counted"), Weights(codes.counted), _("Each with its weight; others by code: dirty × 2")),
+        Entry("window", _("within"), Leaf(False, codes.counting_windows, "over"), _("12mo, month …; empty: ever")),
         Entry("per", _("counted for each"), Checks(codes.PER), _("Nothing ticked: each person, as usual.")),
         Entry("restart", _("count anew after the last step"), Flag()),
         Entry(
@@ -176,10 +181,10 @@ START: dict[str, dict[str, Any]] = {
 
 def rule_shape(kind: str) -> Group:
     """Everything that a rule of this kind can say; the sections of the page are parts of it."""
-    return Group([entry for _title, entries in sections(kind, {}) for entry in entries])
+    return Group([entry for _title, entries in sections(kind) for entry in entries])
 
 
-def sections(kind: str, rule: Mapping[str, Any]) -> list[tuple[Any, list[Entry]]]:
+def sections(kind: str) -> list[tuple[Any, list[Entry]]]:
     own = PARAMETERS[kind]
     outcome = [each for each in (OUTCOME if kind in JUDGING else OUTCOME[-1:]) if each.key not in _keys(own)]
     exempt = Entry("free", _("no limit in this case"), Flag(), folded=True)

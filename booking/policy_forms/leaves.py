@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -125,8 +125,8 @@ class Leaf:
 
 
 class Moment(Leaf):
-    def __init__(self, *, required: bool = False) -> None:
-        super().__init__(required, None, "moment")
+    def __init__(self, *, required: bool = False, choices: Choices | None = None) -> None:
+        super().__init__(required, choices, "moment")
 
 
 class Duration(Leaf):
@@ -134,8 +134,25 @@ class Duration(Leaf):
         super().__init__(required, choices, "duration")
 
 
+class Ending(Leaf):
+    """A duration, or the moment at which something ends."""
+
+    def __init__(self) -> None:
+        super().__init__(False, None, "ending")
+
+
 class Number(Leaf):
     kind = "number"
+
+    def parse(self, text: str, value: Any) -> Any:
+        return number(text)
+
+
+class Bound(Leaf):
+    """A number, or a moment that a date is compared with."""
+
+    def __init__(self) -> None:
+        super().__init__(False, None, "bound")
 
     def parse(self, text: str, value: Any) -> Any:
         return number(text)
@@ -314,22 +331,6 @@ class Checks:
         if not found:
             return ABSENT
         return found[0] if len(found) == 1 and isinstance(value, str) else found
-
-
-class Weights(Leaf):
-    """Names of violations: as a list, or with ``×`` and a weight each."""
-
-    def show(self, value: Any) -> str:
-        if isinstance(value, Mapping):
-            return ", ".join(f"{name} × {json.dumps(weight)}" for name, weight in value.items())
-        return ", ".join(map(str, value)) if isinstance(value, list) else super().show(value)
-
-    def parse(self, text: str, value: Any) -> Any:
-        parts = [part.strip() for part in re.split("[,，、]", text) if part.strip()]
-        if not any("×" in part for part in parts):
-            return parts
-        pairs = (part.partition("×") for part in parts)
-        return {name.strip(): number(weight.strip() or "1") for name, _sign, weight in pairs}
 
 
 class Repeat(Leaf):

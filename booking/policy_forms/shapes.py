@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,19 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.policy_forms.leaves import ABSENT, Choice, Leaf, Node, Number, Place, Shape, Sheet, Values
+from booking.policy_forms.leaves import (
+    ABSENT,
+    Choice,
+    Choices,
+    Leaf,
+    Node,
+    Number,
+    Place,
+    Shape,
+    Sheet,
+    Values,
+    number,
+)
 from booking.rules.reading import REMARKS
 
 Text = str | Promise
@@ -238,3 +252,57 @@ class Setting:
 
     def _parts(self, value: Any) -> tuple[Any, Any]:
         return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (ABSENT, ABSENT)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Violations that are counted: each known one a box to tick with its weight, and a field for others."""
+
+    choices: Choices
+
+    def draw(self, value: Any, place: Place, sheet: Sheet) -> Node:
+        given = _weights(value)
+        known = list(self.choices())
+        others = {name: weight for name, weight in given.items() if name not in dict(known)}
+        return {
+            "kind": "weights",
+            "name": place.name,
+            "options": [(code, label, code in given, json.dumps(given.get(code, 1))) for code, label in known],
+            "others": _weights_text(others),
+            "errors": sheet.errors(place, within=True),
+        }
+
+    def read(self, value: Any, place: Place, sheet: Sheet) -> Any:
+        others = sheet.data.get(f"{place.name}.others")
+        if others is None:
+            return value
+        before = _weights(value)
+        ticked = sheet.data.getlist(place.name)
+        found = {code: _weight(sheet.data.get(f"{place.name}.{code}", "")) for code in ticked} | _read_weights(others)
+        if found == before:
+            return value
+        # In the order in which they stood; what is new comes last.
+        found = {name: found[name] for name in (*(each for each in before if each in found), *found)}
+        if not found:
+            return ABSENT
+        return found if isinstance(value, Mapping) or any(each != 1 for each in found.values()) else list(found)
+
+
+def _weights(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    given = [] if value is ABSENT else value if isinstance(value, list) else [value]
+    return {str(name): 1 for name in given}
+
+
+def _weight(text: str) -> Any:
+    return number(text.strip() or "1")
+
+
+def _weights_text(given: Mapping[str, Any]) -> str:
+    return ", ".join(name if weight == 1 else f"{name} × {json.dumps(weight)}" for name, weight in given.items())
+
+
+def _read_weights(text: str) -> dict[str, Any]:
+    parts = (part.strip().partition("×") for part in re.split("[,，、]", text) if part.strip())
+    return {name.strip(): _weight(weight) for name, _sign, weight in parts}

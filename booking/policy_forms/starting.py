@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from backend.core.errors import Invalid
 from backend.core.fields import Text
@@ -122,7 +122,7 @@ class Training(StartingForm):
         "training",
     )
     whom = forms.ChoiceField(
-        label=gettext_lazy("For"),
+        label=pgettext_lazy("rule", "For"),
         choices=[("self", gettext_lazy("self-operation")), ("all", gettext_lazy("every booking"))],
     )
 
@@ -130,7 +130,7 @@ class Training(StartingForm):
 class Approval(StartingForm):
     title, text, code = gettext_lazy("Approval"), gettext_lazy("Somebody agrees before the booking stands."), "approval"
     whom = forms.ChoiceField(
-        label=gettext_lazy("For"),
+        label=pgettext_lazy("rule", "For"),
         choices=[
             ("external", gettext_lazy("bookings of other organisations")),
             ("everybody", gettext_lazy("every booking")),

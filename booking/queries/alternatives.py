@@ -5,15 +5,20 @@ The number of queries does not depend on how many candidates there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 
+from backend.core.errors import Refusal
 from backend.core.memo import remembering_at_least
 from backend.core.periods import Period, to_utc
+from backend.core.prepared import ID, TEXT, WHEN, Given, Prepared, among
 from booking.queries.assess import judge
 from booking.queries.prices import asked_facts
 from booking.queries.reads import Reads, Timetable, read_for, read_timetable
@@ -23,6 +28,7 @@ from instruments.rules import bookable_stretches
 
 REACH = timedelta(days=14)
 STEP = timedelta(minutes=30)
+MINUTE = timedelta(minutes=1)
 MOST = 5
 # Of the same instrument; the rest are elsewhere.
 MOST_HERE = 3
@@ -68,9 +74,38 @@ def others(wish: Wish, *, now: datetime, elsewhere: bool = True) -> list[Other]:
 
 
 def explained(answer: Assessment, wish: Wish, *, now: datetime) -> tuple[Assessment, list[Other]]:
-    """A refusal without suggestions that would be refused themselves, and what else is possible; read at once."""
-    search = _Search(wish, now, elsewhere=True, fixes=fixes_of(answer))
+    """A refusal without suggestions that would be refused themselves, and what else is possible; read at once.
+
+    Where the length itself is refused, what else is possible has the nearest length that the rules name.
+    """
+    search = _Search(wish, now, elsewhere=True, refusals=answer.refusals)
     return search.with_working_fixes(answer), search.found()
+
+
+def fitting_length(length: timedelta, refusals: Iterable[Refusal]) -> timedelta:
+    """The nearest length that the rules which refuse this one would take."""
+    minutes, most = length / MINUTE, math.inf
+    for refusal in refusals:
+        least, longest, step = (_number(refusal, name) for name in ("min", "max", "step"))
+        if refusal.code == "too_short" and least:
+            minutes = max(minutes, least)
+        elif refusal.code == "too_long" and longest:
+            most = longest
+        elif refusal.code == "step" and step:
+            minutes = math.ceil(minutes / step) * step
+            most = most // step * step if most < math.inf else most
+    return max(MINUTE, min(minutes, most) * MINUTE)
+
+
+def _number(refusal: Refusal, name: str) -> float:
+    value = refusal.params.get(name)
+    return value if isinstance(value, int | float) and value > 0 else 0
+
+
+def _grid(refusals: Iterable[Refusal]) -> timedelta:
+    """How far apart starts lie."""
+    steps = (_number(refusal, "step") for refusal in refusals if refusal.code == "start_grid")
+    return max((step * MINUTE for step in steps if step), default=STEP)
 
 
 def with_working_fixes(answer: Assessment, wish: Wish, *, now: datetime) -> Assessment:
@@ -99,12 +134,16 @@ def _keeping(answer: Assessment, works: set[datetime]) -> Assessment:
 class _Search:
     """One timetable and one set of reads for all candidates."""
 
-    def __init__(self, wish: Wish, now: datetime, *, elsewhere: bool, fixes: Iterable[datetime] = ()) -> None:
+    def __init__(self, wish: Wish, now: datetime, *, elsewhere: bool, refusals: Sequence[Refusal] = ()) -> None:
         self.wish, self.now = wish, now
-        self.length = wish.end - wish.start
+        asked = wish.end - wish.start
+        self.length, self.step = fitting_length(asked, refusals), _grid(refusals)
+        # With another length the wanted start may be possible, unless it lies beside the grid itself.
+        self.fits_start = self.length != asked and all(refusal.code != "start_grid" for refusal in refusals)
         with remembering_at_least():
             neighbours = equivalent_instruments(wish) if elsewhere else []
-            self.fixes = {start: wish.at(start, start + self.length) for start in fixes}
+            fixes = {refusal.fix for refusal in refusals if refusal.fix}
+            self.fixes = {start: wish.at(start, start + asked) for start in fixes}
             span = Period(to_utc(wish.start) - REACH, to_utc(wish.end) + REACH)
             span = Period(
                 min(span.start, *map(to_utc, self.fixes), span.end),
@@ -145,7 +184,8 @@ class _Search:
 
     def _starts_here(self) -> list[datetime]:
         """On the half hour of free stretches, the nearest first, spread over different stretches."""
-        found = (self._nearest(each, but=to_utc(self.wish.start)) for each in self._stretches(self.wish.instrument))
+        refused = None if self.fits_start else to_utc(self.wish.start)
+        found = (self._nearest(each, but=refused) for each in self._stretches(self.wish.instrument))
         return sorted({at for at in found if at is not None}, key=self._away)[:TRIES]
 
     def _wishes_there(self, neighbours: Sequence[Instrument]) -> list[Wish]:
@@ -160,18 +200,20 @@ class _Search:
 
     def _nearest(self, stretch: Period, *, but: datetime | None = None) -> datetime | None:
         """The wish's own start where it fits, else the nearest half hour of the stretch; never ``but``."""
-        starts = _starts(stretch, to_utc(self.wish.start), self.length)
+        starts = _starts(stretch, to_utc(self.wish.start), self.length, self.step, self.wish.instrument.zone)
         return min((at for at in starts if at > self.now and at != but), key=self._away, default=None)
 
     def _away(self, at: datetime) -> timedelta:
         return abs(at - self.wish.start)
 
     def _stretches(self, instrument: Instrument) -> list[Period]:
-        return stretches(self.times, instrument, self.wish, self.now)
+        return stretches(self.times, instrument, self.wish, self.now, length=self.length)
 
 
-def stretches(times: Timetable, instrument: Instrument, wish: Wish, now: datetime) -> list[Period]:
-    """Where a booking of the wish's length can lie within two weeks of it, from now on."""
+def stretches(
+    times: Timetable, instrument: Instrument, wish: Wish, now: datetime, *, length: timedelta | None = None
+) -> list[Period]:
+    """Where a booking of this length, unless given the wish's, can lie within two weeks of it, from now on."""
     start, end = max(to_utc(wish.start) - REACH, now), to_utc(wish.end) + REACH
     if end <= start:
         return []
@@ -179,23 +221,28 @@ def stretches(times: Timetable, instrument: Instrument, wish: Wish, now: datetim
         times.opening.open(instrument, start, end),
         [held.taken for held in times.taken.get(instrument.pk, ())],
         units=instrument.units,
-        length=wish.end - wish.start,
+        length=length or wish.end - wish.start,
         before=timedelta(minutes=instrument.setup_minutes),
         after=timedelta(minutes=instrument.cleaning_minutes),
     )
 
 
-def _starts(stretch: Period, wanted: datetime, length: timedelta) -> Iterable[datetime]:
-    """Starts in a stretch among which the nearest to the wanted one is: it, and half hours around it and the edges."""
-    seconds = STEP.total_seconds()
+def _starts(
+    stretch: Period, wanted: datetime, length: timedelta, step: timedelta, zone: ZoneInfo
+) -> Iterable[datetime]:
+    """Starts in a stretch among which the nearest to the wanted one is: it, and those around it and the edges that lie
+    on the grid of the clock in ``zone``.
+    """
     last = stretch.end - length
 
-    def half_hour(at: datetime) -> datetime:
-        return datetime.fromtimestamp(at.timestamp() // seconds * seconds, UTC)
+    def on_grid(at: datetime) -> datetime:
+        wall = at.astimezone(zone)
+        return at - (timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second) % step)
 
-    around = half_hour(wanted)
-    ends = (half_hour(stretch.start + STEP - timedelta(microseconds=1)), half_hour(last))
-    near = (wanted, around - STEP, around, around + STEP)
+    around = on_grid(wanted)
+    first = on_grid(stretch.start)
+    ends = (first if first == stretch.start else first + step, on_grid(last))
+    near = (wanted, around - step, around, around + step)
     return [at for at in dict.fromkeys((*near, *ends)) if stretch.start <= at <= last]
 
 
@@ -206,22 +253,54 @@ def equivalent_instruments(wish: Wish) -> list[Instrument]:
     Two queries.
     """
     own = wish.instrument
-    techniques = Instrument.techniques.through.objects
-    same = list(techniques.filter(instrument=own.pk).values_list("technique", flat=True))
-    alike = Q(pk__in=techniques.filter(technique__in=same).values("instrument"))
-    if not same:
-        alike = Q(category=own.category_id)
-    shared = Q(sharing=Sharing.EXTERNAL) | Q(sharing=Sharing.INTERNAL, institution=wish.organisation.pk)
     start, end = wish.with_buffers()
-    busy = Occupancy.objects.filter(instrument=OuterRef("pk")).overlapping(start, end)
-    near = Case(
-        When(institution=own.institution_id, then=0),
-        When(region=wish.organisation.region or None, then=1),
-        When(region=own.region or None, then=2),
+    same = [technique for (technique,) in _TECHNIQUES.rows(instrument=own.pk)]
+    return _alike(wish.mode, by_technique=bool(same)).objects(
+        own=own.pk,
+        techniques=same,
+        category=own.category_id,
+        institution=own.institution_id,
+        region=own.region,
+        customer=wish.organisation.pk,
+        customers_region=wish.organisation.region,
+        start=start,
+        end=end,
+    )
+
+
+_TECHNIQUES = Prepared(
+    lambda: Instrument.techniques.through.objects.filter(instrument=Given("instrument", ID)).values_list("technique")
+)
+
+
+@lru_cache
+def _alike(mode: str, *, by_technique: bool) -> Prepared[Instrument]:
+    def build() -> QuerySet[Instrument]:
+        alike: Any = Q(category=Given("category", TEXT))
+        if by_technique:
+            same = Instrument.techniques.through.objects.filter(among("technique", "techniques"))
+            alike = Q(pk__in=same.values("instrument"))
+        shared = Q(sharing=Sharing.EXTERNAL) | Q(sharing=Sharing.INTERNAL, institution=Given("customer", ID))
+        rows = Instrument.objects.filter(alike, shared, Exists(PriceList.objects.filter(instrument=OuterRef("pk"))))
+        rows = rows.filter(**{f"mode_{mode}": True}).exclude(condition__in=(Condition.REPAIR, Condition.SCRAP))
+        rows = rows.exclude(pk=Given("own", ID)).order_by(_full(), _near(), "pk")
+        # The best are chosen by what orders them; only those are read as a whole.
+        best = Instrument.objects.filter(pk__in=rows.values("pk")[:NEIGHBOURS])
+        return best.select_related("institution").order_by(_full(), _near(), "pk")
+
+    return Prepared(build)
+
+
+def _full() -> Case:
+    busy = Occupancy.objects.filter(instrument=OuterRef("pk")).overlapping(Given("start", WHEN), Given("end", WHEN))
+    return Case(When(Exists(busy), units=1, then=1), default=Value(0), output_field=IntegerField())
+
+
+def _near() -> Case:
+    return Case(
+        When(institution=Given("institution", ID), then=0),
+        When(~Q(region=""), region=Given("customers_region", TEXT), then=1),
+        When(~Q(region=""), region=Given("region", TEXT), then=2),
         default=3,
         output_field=IntegerField(),
     )
-    rows = Instrument.objects.filter(alike, shared, Exists(PriceList.objects.filter(instrument=OuterRef("pk"))))
-    rows = rows.filter(**{f"mode_{wish.mode}": True}).exclude(condition__in=(Condition.REPAIR, Condition.SCRAP))
-    full = Case(When(Exists(busy), units=1, then=1), default=Value(0), output_field=IntegerField())
-    return list(rows.exclude(pk=own.pk).select_related("institution").order_by(full, near, "pk")[:NEIGHBOURS])

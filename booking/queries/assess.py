@@ -20,13 +20,14 @@ from backend.core.errors import Refusal
 from backend.core.periods import Period, to_utc
 from booking.models import Booking
 from booking.queries.facts import InForce, facts_of, policy_view, request_of
-from booking.queries.quoting import quote_under, unknown_parameters
+from booking.queries.outranked import with_outranked
+from booking.queries.quoting import not_priced, quote_under, unknown_parameters
 from booking.queries.reads import AHEAD, DAY, Opening, Reads, read_for
 from booking.queries.teaching import advised
 from booking.queries.wishes import Approval, Assessment, Quote, Wish
 from booking.rules.decide import decide
 from booking.rules.results import Decision, Entry
-from instruments.models import Condition, Instrument, Mode, Occupancy, OpeningHours, Sharing, SpecialDay
+from instruments.models import Condition, Instrument, Mode, Occupancy, OpeningHours, PriceList, Sharing, SpecialDay
 from instruments.rules import Hours, Special, Taken, first_free_unit
 
 FURTHEST = timedelta(days=3 * 365)
@@ -49,6 +50,8 @@ def assess(
     """
     reads = read_for([wish], now=now, act=act, before=before, rules=rules)
     answer = judge(wish, reads, act=act, before=before, held=held, also=also)
+    if before is None and act == "create":
+        answer = with_outranked(answer, wish, reads)
     return replace(answer, refusals=tuple(advised(answer.refusals, wish.instrument, wish.user, now)))
 
 
@@ -90,8 +93,8 @@ def judge(
     if refusals and not always_priced:
         quote = Quote("", Decimal("0.00"), (), price_list)
     else:
-        quote, unpriced = quote_under(wish, audience, price_list)
-        refusals += [*unpriced, *unknown_parameters(wish.parameters, price_list)]
+        quote, unpriced = _priced(wish, audience, price_list, new=before is None)
+        refusals += unpriced
     return Assessment(
         refusals=tuple(refusals),
         approval=approval_of(entries.approve),
@@ -102,6 +105,15 @@ def judge(
         facts=reads.parties.snapshot(wish, audience, in_force.book.facts),
         unit=unit,
     )
+
+
+def _priced(wish: Wish, audience: str, price_list: PriceList | None, *, new: bool) -> tuple[Quote, list[Refusal]]:
+    """The quote and why it cannot be given; what was booked once without a price can still be changed."""
+    quote, refusals = quote_under(wish, audience, price_list)
+    missing = list(not_priced(wish, audience, quote)) if new and not refusals else []
+    if missing:
+        quote = replace(quote, lines=())
+    return quote, [*refusals, *missing, *unknown_parameters(wish.parameters, price_list)]
 
 
 def _own_refusals(

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from backend.core.errors import Refusal
 from booking.models import Booking
 from booking.queries.assess import as_refusal
-from booking.queries.facts import COUNTED, CountedReads, facts_of, policy_view
+from booking.queries.facts import COUNTED, CountedReads, policy_view
+from booking.queries.parties import facts_now
 from booking.queries.prices import prices_of
 from booking.queries.quoting import price_record
-from booking.queries.wishes import wish_of
+from booking.queries.wishes import Assessment, Wish, wish_of
 from booking.rules.decide import decide
 from booking.rules.dependence import broken_by_cancelling
 from booking.rules.rulebook import Rulebook, rulebook_of
@@ -41,7 +42,7 @@ def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
         policy_view(booking),
         act="cancel",
         now=now,
-        facts=facts_of(wish, booking.audience),
+        facts=facts_now(booking, book.facts),
         before=policy_view(booking),
     )
     refusals = (*map(as_refusal, verdict.refuse), *_needed(booking, book, now), *of_samples(booking))
@@ -51,6 +52,14 @@ def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
     priced = price(prices_of(booking.price_list), [record], tz=booking.instrument.zone)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
     return Cancellation(refusals, lines, priced.total())
+
+
+def fee_at_once(wish: Wish, answer: Assessment, *, now: datetime) -> Decimal:
+    """What cancelling would cost right after booking, where the start is so near; without queries."""
+    if answer.quote.price_list is None:
+        return Decimal("0.00")
+    record = price_record(wish, answer.audience, event="cancel", at=now)
+    return price(prices_of(answer.quote.price_list), [record], tz=wish.instrument.zone).total()
 
 
 def of_samples(booking: Booking) -> Iterable[Refusal]:
@@ -77,7 +86,7 @@ def _needed(booking: Booking, book: Rulebook, now: datetime) -> Iterable[Refusal
     for row in near.rows():
         wider.add(book, row, "create", now)
     rows = {row["id"]: row for row in (*wider.rows(), view)}
-    facts = facts_of(wish_of(booking), booking.audience)
+    facts = facts_now(booking, book.facts)
     broken = broken_by_cancelling(book.rules, view, now=now, facts=facts, bookings=rows.values())
     for pk in dict.fromkeys(pk for pk, _entry in broken):
         entry = next(entry for other, entry in broken if other == pk)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from backend.accounts.queries import Access
 from backend.core.errors import Refusal
+from backend.core.money import shown_amount
 from booking.models import OCCUPYING, Booking, Status
 from booking.queries.assess import assess
 from booking.queries.cancellation import cancellation, of_samples
+from booking.queries.scope import roles_held
 from booking.queries.wishes import Assessment, wish_of
 from booking.rules.asking_again import EXTEND
 from instruments.models import Mode
@@ -46,11 +49,15 @@ def act_of(booking: Booking, start: datetime, end: datetime) -> str:
     return EXTEND if end > booking.end else SHORTEN
 
 
-def proposed(booking: Booking, start: datetime, end: datetime, *, now: datetime, by_lab: bool) -> Change:
+def proposed(
+    booking: Booking, start: datetime, end: datetime, *, now: datetime, by_lab: bool, mover: Access | None = None
+) -> Change:
     """The whole answer to ``[start, end)``, for the page that shows it before anything is changed."""
     act = act_of(booking, start, end)
     wish = wish_of(booking).at(start, end)
     assessed = assess(wish, now=now, act=EXTEND if act == EXTEND else "change", before=booking)
+    if by_lab and act == MOVE and mover is not None:
+        assessed = without_own_agreement(assessed, booking, mover)
     standing = list(stands_against(booking, act, start, end, now=now, by_lab=by_lab))
     more = list(worse_by_lab(booking, assessed, start, end)) if by_lab and act == MOVE else []
     was = Decimal(booking.quote.get("total", "0"))
@@ -104,10 +111,19 @@ def _against_saving_a_fee(booking: Booking, now: datetime) -> Iterable[Refusal]:
     elif fee.total:
         yield Refusal(
             "fee_period",
-            _("So late, moving is cancelling: it would cost %(fee)s %(currency)s.")
-            % {"fee": fee.total, "currency": booking.quote.get("currency", "")},
+            _("So late, moving is cancelling: it would cost %(fee)s.")
+            % {"fee": shown_amount(fee.total, booking.quote.get("currency", ""))},
             fix_text=_("Cancel and book anew, or ask the lab to move it."),
         )
+
+
+def without_own_agreement(answer: Assessment, booking: Booking, mover: Access) -> Assessment:
+    """Whoever moves for the lab what is confirmed already is not asked for their own agreement once more."""
+    if booking.status != Status.CONFIRMED:
+        return answer
+    given = roles_held(mover, answer.approval.roles, booking.instrument)
+    left = tuple(role for role in answer.approval.roles if role not in given)
+    return replace(answer, approval=replace(answer.approval, roles=left))
 
 
 def worse_by_lab(booking: Booking, answer: Assessment, start: datetime, end: datetime) -> Iterable[Refusal]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from backend.core.periods import Period, to_utc
-from booking.models import Booking, Layer, Policy, Status
+from backend.core.prepared import DAY, ID, WHEN, Given, Prepared, among
+from booking.models import LONGEST, Booking, Layer, Policy, Status
 from booking.queries.parties import NOTHING_KNOWN, Parties
 from booking.queries.wishes import Wish
 from booking.rules.facts import BookingRead
-from booking.rules.rulebook import Rulebook, rulebook_of
+from booking.rules.rulebook import Rulebook, rulebook_of_texts
 from instruments.models import Instrument
-from instruments.queries.calendar import policy_days
+from instruments.queries.calendar import announced, policy_days
+from instruments.rules import Announced
 
 COUNTED = (Status.REQUESTED, Status.CONFIRMED, Status.IN_USE, Status.COMPLETED, Status.NO_SHOW)
 
@@ -93,37 +98,52 @@ def rules_in_force(instruments: Iterable[Instrument], now: datetime) -> dict[int
             zip(Layer, (None, instrument.institution_id, instrument.group_id, pk), strict=True)
         )
         newest = {  # the rows come with the oldest first
-            layer: document
-            for layer, owner, valid_from, document in rows
+            layer: text
+            for layer, owner, valid_from, text in rows
             if valid_from <= today and owner == owners[layer] and (owner or layer == Layer.NETWORK)
         }
-        documents = [newest[layer] for layer in sorted(newest)]
-        if documents:
-            documents.insert(0, _holidays(today))
+        texts = [newest[layer] for layer in sorted(newest)]
+        if texts:
+            texts.insert(0, _holidays(today, announced()))
         layers = (0, *sorted(newest)) if newest else ()
-        found[pk] = InForce(rulebook_of(documents, tz=instrument.timezone), layers)
+        found[pk] = InForce(rulebook_of_texts(tuple(texts), instrument.timezone), layers)
     return found
 
 
-def _versions(instruments: Iterable[Instrument], now: datetime) -> list[tuple[int, int | None, date, dict[str, Any]]]:
+def _versions(instruments: Iterable[Instrument], now: datetime) -> list[tuple[int, int | None, date, str]]:
+    """Layer, owner, first day and the document's text of each, the oldest first."""
     instruments = list(instruments)
-    mine = Q(layer=Layer.NETWORK) | Q(organisation__in={each.institution_id for each in instruments})
-    mine |= Q(instrument__in=[each.pk for each in instruments])
-    groups = {each.group_id for each in instruments if each.group_id}
-    if groups:
-        mine |= Q(group__in=groups)
-    rows = Policy.objects.filter(mine, valid_from__lte=(now + timedelta(days=1)).date()).order_by(
-        "valid_from", "version"
+    rows = _VERSIONS.rows(
+        organisations=sorted({each.institution_id for each in instruments}),
+        groups=sorted({each.group_id for each in instruments if each.group_id}),
+        instruments=[each.pk for each in instruments],
+        tomorrow=(now + timedelta(days=1)).date(),
     )
-    columns = ("layer", "organisation_id", "group_id", "instrument_id", "valid_from", "document")
     return [
-        (layer, organisation or group or instrument, valid_from, document)
-        for layer, organisation, group, instrument, valid_from, document in rows.values_list(*columns)
+        (layer, organisation or group or instrument, valid_from, text)
+        for layer, organisation, group, instrument, valid_from, text in rows
     ]
 
 
-def _holidays(today: date) -> dict[str, Any]:
-    return dict(policy_days(today - timedelta(days=366), today + timedelta(days=732)))
+_VERSIONS = Prepared(
+    lambda: (
+        Policy.objects.filter(
+            Q(layer=Layer.NETWORK)
+            | Q(among("organisation", "organisations"))
+            | Q(among("group", "groups"))
+            | Q(among("instrument", "instruments")),
+            valid_from__lte=Given("tomorrow", DAY),
+        )
+        .order_by("valid_from", "version")
+        .values_list("layer", "organisation", "group", "instrument", "valid_from", Cast("document", TextField()))
+    )
+)
+
+
+@lru_cache(maxsize=8)
+def _holidays(today: date, imported: frozenset[Announced]) -> str:
+    days = policy_days(today - timedelta(days=366), today + timedelta(days=732), imported)
+    return json.dumps(days, ensure_ascii=False)
 
 
 # --- what quotas count -----------------------------------------------------------------------------------------------
@@ -135,6 +155,9 @@ PARTIES = {
     "organisation": "organisation_id",
     "instrument": "instrument_id",
 }
+
+
+Branch = tuple[tuple[tuple[str, Any], ...], Period | None]
 
 
 class CountedReads:
@@ -152,18 +175,60 @@ class CountedReads:
 
     def rows(self) -> list[dict[str, Any]]:
         """As the policy sees them; one query, none where nothing is counted."""
-        wanted = Q()
-        for same, reach in self._branches.items():
-            time = Q(start__lte=reach.end, end__gte=reach.start) if reach else Q()
-            wanted |= Q(**dict(same)) & time
-        if not wanted:
+        shape: list[tuple[tuple[str, ...], bool]] = []
+        values: dict[str, Any] = {}
+        for place, (same, reach) in enumerate(sorted(self._widest(), key=_shape_of)):
+            shape.append(_shape_of((same, reach)))
+            values |= {f"{column} {place}": value for column, value in same}
+            if reach:
+                earliest = reach.start - LONGEST - timedelta(days=1)
+                values |= {f"start {place}": reach.start, f"end {place}": reach.end, f"earliest {place}": earliest}
+        if not shape:
             return []
+        rows = _counted(tuple(shape)).rows(**values)
+        return [{**_facts(text), **dict(zip(_VIEW, found, strict=True))} for *found, text in rows]
+
+    def _widest(self) -> list[Branch]:
+        """Without those that lie within another: fewer parties over at least as long a time."""
+        return [
+            (same, reach)
+            for same, reach in self._branches.items()
+            if not any(
+                set(other) < set(same) and (span is None or (reach is not None and span.contains(reach)))
+                for other, span in self._branches.items()
+            )
+        ]
+
+
+@lru_cache(maxsize=4096)
+def _facts(text: str) -> dict[str, Any]:
+    """The snapshots of many bookings are the same."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _shape_of(branch: Branch) -> tuple[tuple[str, ...], bool]:
+    """What of a branch belongs to the query's text: the columns, and whether the time is bounded."""
+    same, reach = branch
+    return tuple(column for column, _value in same), reach is not None
+
+
+@lru_cache(maxsize=256)
+def _counted(shape: tuple[tuple[tuple[str, ...], bool], ...]) -> Prepared[Booking]:
+    def build() -> QuerySet[Booking, Any]:
+        wanted = Q()
+        for place, (columns, bounded) in enumerate(shape):
+            branch = Q(**{column: Given(f"{column} {place}", ID) for column in columns})
+            if bounded:
+                branch &= Q(start__lte=Given(f"end {place}", WHEN), end__gte=Given(f"start {place}", WHEN))
+                # Implied, because no booking is longer; with it an index finds them without reading all that is past.
+                branch &= Q(start__gt=Given(f"earliest {place}", WHEN))
+            wanted |= branch
         # Time that the lab takes for samples counts for nobody.
         rows = Booking.objects.filter(wanted, status__in=COUNTED, order=None).order_by()
-        return [
-            {**facts, **dict(zip(_VIEW, values, strict=True))}
-            for *values, facts in rows.values_list(*_VIEW.values(), "facts")
-        ]
+        return rows.values_list(*_VIEW.values(), Cast("facts", TextField()))
+
+    return Prepared(build)
 
 
 def _same(read: BookingRead, request: Mapping[str, Any]) -> tuple[tuple[str, Any], ...] | None:

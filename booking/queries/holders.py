@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from backend.accounts.models import Organisation, OrganisationKind, Role
 from backend.accounts.queries import Access, get_own_organisation
 from backend.core.errors import Forbidden, NotFound
-from booking.models import Layer, Policy, PolicyQuerySet
+from booking.models import Layer, Policy
 from instruments.models import Instrument, InstrumentGroup, InstrumentQuerySet
 from instruments.queries.groups import get_group_to_run
 from instruments.queries.rights import get_managed_instrument
@@ -48,7 +49,7 @@ class Holder:
             "instrument_id": self.instrument.pk if self.instrument else None,
         }
 
-    def policies(self) -> PolicyQuerySet:
+    def policies(self) -> QuerySet[Policy]:
         return Policy.objects.filter(**self.keys)
 
     def instruments(self) -> InstrumentQuerySet:

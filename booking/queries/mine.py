@@ -15,10 +15,11 @@ from django.utils import timezone
 from backend.accounts.models import Role
 from backend.accounts.queries import Access
 from backend.core.text import whole_number
-from booking.models import Booking, Status, Usage
+from booking.models import OCCUPYING, Booking, Status, Usage
 from booking.queries import lists
 from booking.queries.owed import BOOKING, Owed, owed_by_source
 from booking.queries.scope import own_bookings
+from booking.queries.wishes import Wish
 from instruments.models import Instrument
 
 # Beyond these, arithmetic with dates fails.
@@ -126,3 +127,10 @@ def instruments_used(access: Access) -> list[Instrument]:
     """For the filter: instruments of the person's own bookings; one query."""
     used = own_bookings(access).order_by().values("instrument")
     return list(Instrument.objects.filter(pk__in=used).order_by("name")[:200])
+
+
+def own_booking_at(access: Access, wish: Wish) -> Booking | None:
+    """The reader's own booking that stands in the way of the wish."""
+    start, end = wish.with_buffers()
+    rows = own_bookings(access).filter(instrument=wish.instrument, user=access.user_id, status__in=OCCUPYING)
+    return rows.filter(occupancy__start__lt=end, occupancy__end__gt=start).order_by("start").first()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -14,7 +15,7 @@ from booking.queries.parties import read_parties
 from booking.queries.reads import read_for
 from booking.queries.times import Judge, day_slots, judge_of, read_times
 from booking.queries.waitlist import wish_of_wait
-from booking.queries.wishes import Wish
+from booking.queries.wishes import Assessment, Wish
 
 # Nobody can answer faster.
 SHORTEST = timedelta(minutes=5)
@@ -88,3 +89,20 @@ def _starts(wait: Wait, window: Period, shape: Judge) -> Iterator[datetime]:
             and slot.end <= window.end
         }
         yield from sorted(starts)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownOffer:
+    """An offer with what accepting it would cost and who would still have to agree."""
+
+    wait: Wait
+    answer: Assessment
+
+
+def shown_offers(waits: Iterable[Wait], now: datetime) -> list[ShownOffer]:
+    """Read at once for all of them."""
+    asked = [(wait, wish_of_wait(wait, wait.offer_start or wait.start, wait.offer_end or wait.end)) for wait in waits]
+    if not asked:
+        return []
+    reads = read_for([wish for _wait, wish in asked], now=now)
+    return [ShownOffer(wait, judge(wish, reads, held=wait.occupancy)) for wait, wish in asked]

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from django.utils import timezone
+
 from backend.accounts.models import Agreement, OrganisationKind
+from backend.core.prepared import Prepared, among
+from booking.models import Booking
 from booking.queries.credit import FACT as CREDIT
 from booking.queries.credit import credits_for
 from booking.queries.qualified import FACTS, qualification_facts
-from booking.queries.wishes import Wish
+from booking.queries.wishes import Wish, wish_of
 from booking.rules.results import as_json
 
 
@@ -115,6 +119,16 @@ def read_parties(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], n
     return Parties(_agreements(outside), qualified)
 
 
+def facts_now(booking: Booking, names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Of a stored booking's parties at this instant; what was known when it was made wins (`policy_view`).
+
+    ``names`` are the facts that its rules name; without any there is no query.
+    """
+    wish = wish_of(booking)
+    parties = read_parties([wish], {booking.instrument_id: names}, timezone.now()) if names else NOTHING_KNOWN
+    return parties.facts(wish, booking.audience)
+
+
 def _credit(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], now: datetime) -> dict[tuple[int, int], int]:
     """By (person, instrument), where its rules ask for credit; three queries at most."""
     asked = [each for each in wishes if each.user.pk and CREDIT in names.get(each.instrument.pk, ())]
@@ -126,19 +140,29 @@ def _credit(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], now: d
 def _agreements(pairs: Collection[tuple[int, int]]) -> tuple[Agreed, ...]:
     if not pairs:
         return ()
-    rows = Agreement.objects.filter(
-        customer__in={customer for customer, _institution in pairs},
-        institution__in={institution for _customer, institution in pairs},
+    rows = _AGREEMENTS.rows(
+        customers=sorted({customer for customer, _institution in pairs}),
+        institutions=sorted({institution for _customer, institution in pairs}),
     )
-    return tuple(
-        Agreed(*row) for row in rows.values_list("customer", "institution", "audience", "valid_from", "valid_to")
+    return tuple(Agreed(*row) for row in rows)
+
+
+_AGREEMENTS = Prepared(
+    lambda: Agreement.objects.filter(among("customer", "customers"), among("institution", "institutions")).values_list(
+        "customer", "institution", "audience", "valid_from", "valid_to"
     )
+)
 
 
 def _latest(agreed: Collection[Agreed]) -> date | None:
     """The last day of the longest; None for none, and for one without end."""
     ends = [each.until for each in agreed]
     return None if None in ends else max((end for end in ends if end), default=None)
+
+
+def flat(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """By dotted names, as requests that are ranked carry them."""
+    return {f"{scope}.{name}": value for scope, known in facts.items() for name, value in known.items()}
 
 
 def _kept(value: Any) -> Any:

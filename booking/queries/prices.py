@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
+from backend.core.prepared import DAY, ID, Given, Prepared, among
 from booking.queries.wishes import Wish
 from instruments.models import PriceList
 from instruments.pricing.model import PriceList as Prices
@@ -33,19 +34,31 @@ def read_price_lists(wishes: Iterable[Wish], *, keep: PriceList | None = None) -
         return PriceLists({}, keep)
     if len(places) == 1:
         ((instrument, day),) = places
-        only = PriceList.objects.in_force(day).filter(instrument=instrument).first()
+        only = _IN_FORCE.first(instrument=instrument, day=day)
         return PriceLists({(instrument, day): only} if only else {})
     instruments, last = {pk for pk, _day in places}, max(day for _pk, day in places)
     # Versions first, because their documents may be long and few are in force.
-    versions = PriceList.objects.in_force(last).filter(instrument__in=instruments)
-    rows = list(versions.values_list("pk", "instrument_id", "valid_from"))
+    rows = _VERSIONS.rows(instruments=sorted(instruments), day=last)
     chosen: dict[tuple[int, date], int] = {}
     for instrument, day in places:
         newest = next((pk for pk, owner, since in rows if owner == instrument and since <= day), None)
         if newest is not None:
             chosen[instrument, day] = newest
-    documents = PriceList.objects.in_bulk(set(chosen.values()))
+    documents = {each.pk: each for each in _CHOSEN.objects(pks=sorted(set(chosen.values())))}
     return PriceLists({place: documents[pk] for place, pk in chosen.items()})
+
+
+_IN_FORCE = Prepared(
+    lambda: PriceList.objects.in_force(Given("day", DAY)).filter(instrument=Given("instrument", ID))[:1]
+)
+_VERSIONS = Prepared(
+    lambda: (
+        PriceList.objects.in_force(Given("day", DAY))
+        .filter(among("instrument", "instruments"))
+        .values_list("pk", "instrument_id", "valid_from")
+    )
+)
+_CHOSEN = Prepared(lambda: PriceList.objects.filter(among("pk", "pks")))
 
 
 def _place(wish: Wish) -> tuple[int, date]:

@@ -20,6 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from backend.accounts.models import User
+from backend.core.prepared import ID, Given, Prepared
 from booking.models import Qualification, RequestState, TrainingRequest, Usage
 from booking.rules.training import Standing, best_of, standing_of, widest_hours
 from instruments.models import Instrument
@@ -65,8 +66,7 @@ def qualification_facts(
     Expired, lapsed and revoked qualifications do not count. What ends before ``at``, when the instrument will be
     used, does not count either; a use in between could still keep it from lapsing.
     """
-    rows = Qualification.objects.filter(covering(instrument), user=user.pk, revoked_at=None)
-    known = list(with_last_use(rows.select_related("institution")).distinct())
+    known = _KNOWN.objects(user=user.pk, instrument=instrument.pk, group=instrument.group_id)
     standings = {one.pk: standing(one, now) for one in known}
     then = max(now, at or now)
     held = [one for one in known if standings[one.pk].holds and one.holds_until(then)]
@@ -81,6 +81,16 @@ def qualification_facts(
         **_used(user, instrument),
     }
     return {**facts, "level_since": facts["qualified_since"], "last_use": facts["last_used"]}
+
+
+def _known() -> Any:
+    instrument, group = Given("instrument", ID), Given("group", ID)
+    covers = Q(instrument=instrument) | Q(course__instruments=instrument) | Q(course__group=group)
+    rows = Qualification.objects.filter(covers, user=Given("user", ID), revoked_at=None)
+    return with_last_use(rows.select_related("institution")).distinct()
+
+
+_KNOWN: Prepared[Qualification] = Prepared(_known)
 
 
 def _since(best: Qualification, known: list[Qualification]) -> datetime:
@@ -98,18 +108,25 @@ def _since(best: Qualification, known: list[Qualification]) -> datetime:
 
 def _used(user: User, instrument: Instrument) -> dict[str, object]:
     """The last use of the instrument, hours of use, exams of its trainings that were failed since one was passed."""
-    mine = Usage.objects.filter(user=OuterRef("pk"), instrument=instrument.pk, corrected_by=None).order_by()
+    row = _USED.rows(user=user.pk, instrument=instrument.pk, group=instrument.group_id)
+    last, spent, exams = next(iter(row), (None, None, 0))
+    hours = (spent or timedelta(0)) / timedelta(hours=1)
+    return {"last_used": last, "hours": hours, "failed_exams": exams}
+
+
+def _use() -> Any:
+    instrument, group = Given("instrument", ID), Given("group", ID)
+    mine = Usage.objects.filter(user=OuterRef("pk"), instrument=instrument, corrected_by=None).order_by()
     length = ExpressionWrapper(F("end") - F("start"), output_field=DurationField())
     total = mine.exclude(end=None).values("user").annotate(total=Sum(length)).values("total")
-    covers = Q(course__instruments=instrument.pk)
-    covers |= Q(course__group=instrument.group_id) if instrument.group_id else Q(pk__in=())
+    covers = Q(course__instruments=instrument) | Q(course__group=group)
     failed = TrainingRequest.objects.filter(covers, user=OuterRef("pk"), state=RequestState.FAILED).order_by()
     counted = failed.values("user").annotate(number=Count("pk", distinct=True)).values("number")
-    row = User.objects.filter(pk=user.pk).values_list(
+    return User.objects.filter(pk=Given("user", ID)).values_list(
         Subquery(mine.order_by("-start").values("start")[:1]),
         Subquery(total, output_field=DurationField()),
         Coalesce(Subquery(counted, output_field=IntegerField()), 0),
     )
-    last, spent, exams = next(iter(row), (None, None, 0))
-    hours = (spent or timedelta(0)) / timedelta(hours=1)
-    return {"last_used": last, "hours": hours, "failed_exams": exams}
+
+
+_USED: Prepared[User] = Prepared(_use)

@@ -16,11 +16,12 @@ from booking.queries.prices import asked_facts, prices_of, read_price_lists
 from booking.queries.wishes import Assessment, Quote, Wish
 from instruments.models import PriceList
 from instruments.pricing.engine import price
+from instruments.pricing.model import Comparison, Condition
 
 
-def quote_of(wish: Wish, audience: str, *, now: datetime, keep: PriceList | None = None) -> tuple[Quote, list[Refusal]]:
-    """The quote and why it cannot be given; ``keep`` is the version that an earlier request was quoted under."""
-    return quote_under(wish, audience, read_price_lists([wish], keep=keep).of(wish))
+def quote_of(wish: Wish, audience: str) -> tuple[Quote, list[Refusal]]:
+    """The quote under the version in force on the wished day, and why it cannot be given."""
+    return quote_under(wish, audience, read_price_lists([wish]).of(wish))
 
 
 def quote_under(wish: Wish, audience: str, price_list: PriceList | None) -> tuple[Quote, list[Refusal]]:
@@ -41,6 +42,34 @@ def quote_under(wish: Wish, audience: str, price_list: PriceList | None) -> tupl
     lines = tuple(line for line in priced.lines if line.account == "invoice")
     quote = Quote(price_list.currency, priced.total(), lines, price_list)
     return quote, list(priced.refusals)
+
+
+def not_priced(wish: Wish, audience: str, quote: Quote) -> Iterable[Refusal]:
+    """A refusal where the list charges others or other modes, but has no price for this: that is not free of charge.
+
+    Whoever means free says so by a price of 0.
+    """
+    if quote.price_list is None or any(line.code for line in quote.lines):
+        return
+    prices = prices_of(quote.price_list)
+    rules = [rule for rule in prices.rules if rule.kind == "price" and may_hold(rule.when, {"event": "use"})]
+    asked = {"event": "use", "mode": wish.mode, "audience": audience}
+    for rule in rules:
+        rows = prices.rows_of(rule)
+        if may_hold(rule.when, asked) and (not rows or any(may_hold(row.when, asked) for row in rows)):
+            return
+    if rules:
+        yield Refusal(
+            "no_price",
+            _("The price list has no price for this mode of use for you."),
+            fix_text=_("Please ask the contact person for a quote, or choose another mode."),
+        )
+
+
+def may_hold(when: Condition, known: Mapping[str, str]) -> bool:
+    """Whether the condition can hold; only plain equations are looked at."""
+    plain = (part for part in when.parts if isinstance(part, Comparison) and part.op == "=" and part.ref.kind == "fact")
+    return all(part.ref.name not in known or known[part.ref.name] in part.values for part in plain)
 
 
 # What the engines read themselves, or what we know better than whoever fills in the form.
@@ -70,8 +99,11 @@ def unknown_parameters(parameters: Mapping[str, Any], price_list: PriceList | No
         )
 
 
-def quote_for_customer(wish: Wish, answer: Assessment, *, now: datetime, keep: PriceList | None = None) -> Quote:
-    """The quote with its sentences in the language of the person who will be charged: it is kept."""
+def quote_for_customer(wish: Wish, answer: Assessment, *, keep: PriceList | None = None) -> Quote:
+    """The quote with its sentences in the language of the person who will be charged: it is kept.
+
+    ``keep`` is the version that an earlier request was quoted under.
+    """
     if translation.get_language() == wish.user.language:
         return answer.quote
     with translation.override(wish.user.language):

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import DateField, PositiveSmallIntegerField, Value
+from django.db.models import DateField, PositiveSmallIntegerField, QuerySet, Value
 
+from backend.core import prepared
 from backend.core.memo import remembering_at_least
 from backend.core.periods import Period, to_utc
+from backend.core.prepared import WHEN, Given, Prepared, among
 from booking.models import Booking
 from booking.queries.facts import CountedReads, InForce, request_of, rules_in_force
 from booking.queries.parties import Parties, read_parties
@@ -128,18 +130,10 @@ def _span(wishes: Iterable[Wish]) -> Period:
 
 def read_opening(pks: Collection[int], span: Period) -> Opening:
     """Hours and special days in one query; public holidays are known for the request."""
-    nothing = Value(None, DateField())
-    hours = OpeningHours.objects.filter(instrument__in=pks).annotate(day=nothing).order_by()
-    special = SpecialDay.objects.filter(
-        instrument__in=pks, day__gte=(span.start - DAY).date(), day__lte=(span.end + DAY).date()
-    ).order_by()
-    special = special.annotate(weekday=Value(0, PositiveSmallIntegerField()), valid_from=nothing, valid_to=nothing)
-    columns = ("instrument_id", "weekday", "day", "opens", "closes", "valid_from", "valid_to")
+    rows = _OPENING.rows(instruments=pks, first=(span.start - DAY).date(), last=(span.end + DAY).date())
     weekly: dict[int, list[Hours]] = defaultdict(list)
     dated: dict[int, list[Special]] = defaultdict(list)
-    for pk, weekday, day, opens, closes, first, last in hours.values_list(*columns).union(
-        special.values_list(*columns), all=True
-    ):
+    for pk, weekday, day, opens, closes, first, last in rows:
         if weekday:
             weekly[pk].append(Hours(weekday, opens, closes, first, last))
         else:
@@ -151,6 +145,22 @@ def read_opening(pks: Collection[int], span: Period) -> Opening:
     )
 
 
+def _opening() -> QuerySet[Any, Any]:
+    nothing = Value(None, DateField())
+    columns = ("instrument_id", "weekday", "day", "opens", "closes", "valid_from", "valid_to")
+    hours = OpeningHours.objects.filter(among("instrument", "instruments")).annotate(day=nothing).order_by()
+    special = SpecialDay.objects.filter(
+        among("instrument", "instruments"),
+        day__gte=Given("first", prepared.DAY),
+        day__lte=Given("last", prepared.DAY),
+    ).order_by()
+    special = special.annotate(weekday=Value(0, PositiveSmallIntegerField()), valid_from=nothing, valid_to=nothing)
+    return hours.values_list(*columns).union(special.values_list(*columns), all=True)
+
+
+_OPENING = Prepared(_opening)
+
+
 def _by_day(row: Hours) -> tuple[Any, ...]:
     return (row.weekday, row.opens, row.closes, row.valid_from or date.min, row.valid_to or date.max)
 
@@ -158,9 +168,17 @@ def _by_day(row: Hours) -> tuple[Any, ...]:
 def _taken(rows: Collection[Instrument], span: Period) -> Mapping[int, Sequence[Held]]:
     """What is taken in the span, and so near to it that buffers matter; one query."""
     margin = timedelta(minutes=max(max(row.setup_minutes, row.cleaning_minutes) for row in rows))
-    held = Occupancy.objects.filter(instrument__in=[row.pk for row in rows])
-    held = held.overlapping(span.start - margin, span.end + margin)
+    held = _OCCUPIED.rows(instruments=[row.pk for row in rows], start=span.start - margin, end=span.end + margin)
     found: dict[int, list[Held]] = defaultdict(list)
-    for instrument, pk, unit, start, end in held.values_list("instrument_id", "pk", "unit", "start", "end"):
+    for instrument, pk, unit, start, end in held:
         found[instrument].append(Held(pk, Taken(unit, start, end)))
     return found
+
+
+_OCCUPIED = Prepared(
+    lambda: (
+        Occupancy.objects.filter(among("instrument", "instruments"))
+        .overlapping(Given("start", WHEN), Given("end", WHEN))
+        .values_list("instrument_id", "pk", "unit", "start", "end")
+    )
+)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from backend.core.prepared import ID, Given, Prepared
 from booking.models import Layer, Violation
 from booking.queries.facts import InForce
 from booking.rules.facts import EventRead
@@ -21,6 +23,7 @@ _COLUMNS = (
     "booking__start", "booking__end", "booking__requested_at", "booking__mode", "booking__audience", "booking__facts",
 )  # fmt: skip
 Row = Mapping[str, Any]
+Branch = tuple[tuple[tuple[str, int], ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +44,50 @@ class Recorded:
 
 def stored_events(asked: Iterable[tuple[InForce, Mapping[str, Any]]], act: str) -> Recorded:
     """What the ladders of each (rules, request) count; one query, none where there are no ladders."""
-    wanted = Q()
-    for in_force, request in asked:
-        for read in in_force.book.needs(act).event_reads:
-            wanted |= _of(read, request)
-    return recorded_where(wanted) if wanted else Recorded()
+    branches = {
+        branch
+        for in_force, request in asked
+        for read in in_force.book.needs(act).event_reads
+        if (branch := _branch(read, request))
+    }
+    if not branches:
+        return Recorded()
+    wanted = sorted(branches)
+    values = {f"{name} {place}": pk for place, (parties, _names) in enumerate(wanted) for name, pk in parties}
+    rows = _events(tuple((tuple(name for name, _pk in parties), names) for parties, names in wanted)).rows(**values)
+    return Recorded(tuple(dict(zip(_COLUMNS, row, strict=True)) for row in rows))
 
 
 def recorded_where(wanted: Q) -> Recorded:
     """Those that count, in order; one query."""
-    rows = Violation.objects.filter(wanted, struck_out_at=None).order_by("at", "pk")
-    return Recorded(tuple(rows.values(*_COLUMNS)))
+    return Recorded(tuple(_counting(wanted).values(*_COLUMNS)))
 
 
-def _of(read: EventRead, request: Mapping[str, Any]) -> Q:
-    """One branch; an absent party has no events, and a ladder that names no party counts those of the instrument."""
-    parties = [name for name in read.per if name in PARTIES] or ["instrument"]
+def _counting(wanted: Q) -> QuerySet[Violation]:
+    return Violation.objects.filter(wanted, struck_out_at=None).order_by("at", "pk")
+
+
+def _branch(read: EventRead, request: Mapping[str, Any]) -> Branch | None:
+    """None for an absent party, which has no events; a ladder that names no party counts those of the instrument."""
+    parties = sorted({name for name in read.per if name in PARTIES}) or ["instrument"]
     if any(request.get(name) is None for name in parties):
-        return Q(pk__in=())
-    names = Q() if "*" in read.names else Q(name__in=[*read.names, LIFTED])
-    return Q(**{f"{name}_id": request[name] for name in parties}) & names
+        return None
+    names = () if "*" in read.names else tuple(sorted({*read.names, LIFTED}))
+    return tuple((name, int(request[name])) for name in parties), names
+
+
+@lru_cache(maxsize=256)
+def _events(shape: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]) -> Prepared[Violation]:
+    """Of each branch the parties, and the names of events that count; without any all do."""
+
+    def build() -> QuerySet[Violation, Any]:
+        wanted = Q()
+        for place, (parties, names) in enumerate(shape):
+            branch = Q(**{f"{name}_id": Given(f"{name} {place}", ID) for name in parties})
+            wanted |= branch & Q(name__in=names) if names else branch
+        return _counting(wanted).values_list(*_COLUMNS)
+
+    return Prepared(build)
 
 
 def _layers(row: Row, instrument: Instrument, in_force: InForce) -> frozenset[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from backend.core.periods import to_utc
 from booking.models import SampleItem, SampleOrder
 from booking.queries.differences import changed_items, items_of, quoted_items
 from booking.queries.prices import asked_facts, prices_of
-from booking.queries.quoting import RESERVED, unknown_parameters
+from booking.queries.quoting import RESERVED, may_hold, unknown_parameters
 from booking.queries.wishes import Quote
 from booking.rules.samples import TEST, Piece, runs_of
 from instruments.models import Instrument, Mode, PriceList
@@ -45,7 +45,7 @@ def questions(price_list: PriceList | None) -> list[Question]:
     if price_list is None:
         return []
     prices = prices_of(price_list)
-    ours = tuple(rule for rule in prices.rules if _is_for(rule.when, {"mode": Mode.SAMPLE.value, "event": "use"}))
+    ours = tuple(rule for rule in prices.rules if may_hold(rule.when, {"mode": Mode.SAMPLE.value, "event": "use"}))
     used = {rule.table for rule in ours}
     tables = {name: rows for name, rows in prices.tables.items() if name in used}
     left = dataclasses.replace(prices, rules=ours, tables=tables)
@@ -57,12 +57,6 @@ def questions(price_list: PriceList | None) -> list[Question]:
 def offered_tests(price_list: PriceList | None) -> tuple[str, ...]:
     """The tests that have prices of their own."""
     return next((one.choices for one in questions(price_list) if one.name == TEST), ())
-
-
-def _is_for(when: Condition, known: Mapping[str, str]) -> bool:
-    """Whether the condition can hold; only plain equations are looked at."""
-    plain = (part for part in when.parts if isinstance(part, Comparison) and part.op == "=" and part.ref.kind == "fact")
-    return all(part.ref.name not in known or known[part.ref.name] in part.values for part in plain)
 
 
 def _values(prices: Prices) -> dict[str, set[str]]:
@@ -158,7 +152,7 @@ def quote_samples(
 def _prices_samples(price_list: PriceList) -> bool:
     """Whether a rule that a sample order meets counts samples or is for this mode."""
     ours = [
-        rule for rule in prices_of(price_list).rules if _is_for(rule.when, {"mode": Mode.SAMPLE.value, "event": "use"})
+        rule for rule in prices_of(price_list).rules if may_hold(rule.when, {"mode": Mode.SAMPLE.value, "event": "use"})
     ]
     named = any(
         part.ref.name == "mode" for rule in ours for part in _comparisons(rule.when) if Mode.SAMPLE.value in part.values

@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from django.db.models.lookups import Contains, In
 
-from backend.accounts.models import Role
+from backend.accounts.models import Membership, Role, User
 from backend.accounts.queries import Access
 from backend.core.db import among, one
 from backend.core.errors import Forbidden
@@ -178,6 +178,14 @@ def is_customer(access: Access, booking: Booking | Series | SampleOrder) -> bool
 def acts_for_lab(access: Access, booking: Booking | Series | SampleOrder) -> bool:
     """Whether the person speaks for the lab here: they manage the instrument and it is not their own booking."""
     return not is_customer(access, booking) and manages(access, booking.instrument)
+
+
+def speaks_for_customer(by: User, row: Booking | SampleOrder | Usage) -> bool:
+    """Their own, or of an enterprise that they belong to: a laboratory's people often have a company besides."""
+    if by.pk == row.user_id:
+        return True
+    outside = row.organisation_id != row.instrument.institution_id
+    return outside and Membership.objects.current().filter(user=by, organisation=row.organisation_id).exists()
 
 
 def get_usage(access: Access, pk: int) -> Usage:

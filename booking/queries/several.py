@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
@@ -59,7 +60,7 @@ def numbered(planned: Sequence[Planned]) -> Iterator[Refusal]:
         for refusal in each.refusals:
             yield Refusal(
                 refusal.code,
-                f"{index + 1}. {each.wish.instrument}: {refusal.detail}",
+                f"{index + 1}. {each.wish.instrument.label(get_language() or '')}{_(': ')}{refusal.detail}",
                 field=f"items.{index}",
                 params={**refusal.params, "item": index},
                 until=refusal.until,

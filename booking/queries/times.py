@@ -60,8 +60,8 @@ class Times:
         )
 
 
-def read_times(instrument: Instrument, start: datetime, end: datetime) -> Times:
-    """Three queries."""
+def read_times(instrument: Instrument, start: datetime, end: datetime, *, but: int | None = None) -> Times:
+    """Three queries; ``but`` is an occupancy that would be given up for the new time."""
     margin = timedelta(minutes=max(instrument.setup_minutes, instrument.cleaning_minutes))
     open_ = open_periods(
         hours_of(instrument),
@@ -73,6 +73,7 @@ def read_times(instrument: Instrument, start: datetime, end: datetime) -> Times:
         public=days_around(start, end),
     )
     rows = Occupancy.objects.filter(instrument=instrument).overlapping(start - margin, end + margin)
+    rows = rows.exclude(pk=but) if but else rows
     return Times(instrument, start, end, open_, [Taken(*row) for row in rows.values_list("unit", "start", "end")])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.queries import audience_of
@@ -40,7 +39,7 @@ def final_price(usage: Usage) -> FinalPrice:
     if wish.for_order:  # charged with the samples
         return FinalPrice(wish.instrument.institution.currency, (), Decimal("0.00"), "", [])
     if kept is None:
-        quote, reasons = quote_of(wish, audience, now=timezone.now())
+        quote, reasons = quote_of(wish, audience)
         if reasons or quote.price_list is None:
             raise Refused(*reasons)
         kept = quote.price_list

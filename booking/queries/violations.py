@@ -8,14 +8,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Organisation, OrganisationKind, Role, User
+from backend.accounts.models import Organisation, Role, User
 from backend.accounts.queries import Access, get_own_organisation, operated_network
 from backend.core.db import MAX_ID, one
 from backend.core.errors import Forbidden, invalid
 from booking.models import Appeal, AppealState, Booking, Violation
+from booking.queries.behalf import Party, parties_by_email
 from booking.queries.credit import counting_of
 from booking.queries.scope import managed_bookings
 from booking.rules.standing import LIFTED
+from instruments.models import Instrument
 from instruments.queries.rights import importable, managed_instruments, manages, manages_any, manages_everything
 
 STATES = ("", "counting", "appealed", "struck")
@@ -183,11 +185,12 @@ def house_to_lift(access: Access, institution_id: int | None) -> Organisation | 
     return institution
 
 
-def organisation_of(user: User) -> Organisation | None:
-    """In whose name the person books: the first that they belong to; no network."""
-    mine = user.memberships.filter(ended_at=None).exclude(organisation__kind=OrganisationKind.NETWORK)
-    first = mine.select_related("organisation").order_by("pk").first()
-    return first.organisation if first else None
+def person_to_note(access: Access, instrument: Instrument, email: str) -> Party:
+    """Somebody of the institution or of a customer that has dealt with it; `Invalid` for strangers and nobody."""
+    found = parties_by_email(access, instrument, email)
+    if not found:
+        raise invalid("email", _("Nobody of your customers has this address."), "unknown")
+    return found[0]
 
 
 def booking_to_note(access: Access, pk: int) -> Booking:

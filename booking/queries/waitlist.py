@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -15,7 +14,7 @@ from backend.core.db import one
 from backend.core.errors import Forbidden
 from booking.models import OPEN_WAITS, Wait, WaitStatus
 from booking.queries.facts import facts_of, request_of, rules_in_force
-from booking.queries.parties import read_parties
+from booking.queries.parties import flat, read_parties
 from booking.queries.wishes import Wish
 from booking.rules.places import reasons
 from booking.rules.rank import rank
@@ -71,7 +70,7 @@ def standings(instrument: Instrument, waits: Iterable[Wait], now: datetime, *, e
         request = {**request_of(wish, audience, made=wait.joined_at), "id": wait.pk}
         known[wait.pk] = (wait, request, facts_of(wish, audience, parties))
     out = []
-    for each in rank(book.rules, [{**request, **_flat(facts)} for _wait, request, facts in known.values()], now=now):
+    for each in rank(book.rules, [{**request, **flat(facts)} for _wait, request, facts in known.values()], now=now):
         wait, request, facts = known[each.id]
         why = reasons(book.rules, request, now=now, facts=facts) if explain else ()
         out.append(Standing(wait, each.place, tuple(why)))
@@ -80,10 +79,6 @@ def standings(instrument: Instrument, waits: Iterable[Wait], now: datetime, *, e
 
 def _joined(wait: Wait) -> tuple[datetime, int]:
     return wait.joined_at, wait.pk
-
-
-def _flat(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {f"{scope}.{name}": value for scope, known in facts.items() for name, value in known.items()}
 
 
 def places(ordered: Iterable[Wait]) -> dict[int, tuple[int, int]]:

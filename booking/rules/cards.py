@@ -77,4 +77,4 @@ def chips(rule: Rule) -> list[tuple[str, str]]:
 
 def lines(rule: Rule) -> list[Line]:
     """A row for each case, the first that holds decides."""
-    return [Line(phrases.condition(case.condition), limit(case, rule), outcome(case, rule)) for case in rule.cases]
+    return [Line(phrases.condition(case.condition), limit(case, rule), outcome(case)) for case in rule.cases]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ from .moments import Duration, Moment
 from .reading import Node, refuse_unknown
 from .scope import Scope, read_duration
 from .situation import Situation, Subject
-from .values import as_instant, as_number, many, same
+from .values import as_instant, as_number, is_date, many, same
 from .windows import Window
 
 
@@ -48,7 +48,8 @@ class Condition:
 class FieldTest:
     """Equal to the value or to one of a list (null: absent), or within ``{min, max, not, older, newer}``.
 
-    ``older`` and ``newer`` measure the age of a date or instant at the time of the question.
+    ``older`` and ``newer`` measure the age of a date or instant at the time of the question; ``earliest`` and
+    ``latest`` are a ``min`` and a ``max`` that are moments. A date without a clock is compared by its day.
     """
 
     key: str
@@ -60,17 +61,23 @@ class FieldTest:
     older: Duration | None = None
     newer: Duration | None = None
     business: Window | None = None
+    earliest: Moment | None = None
+    latest: Moment | None = None
 
     def holds(self, subject: Subject, situation: Situation) -> bool:
-        return self.accepts(situation.value(subject, self.key), situation)
-
-    def accepts(self, value: Any, situation: Situation) -> bool:
+        value = situation.value(subject, self.key)
         values = list(many(value)) or [None]
         if self.one_of is not None:
             return any(same(option, each) for option in self.one_of for each in values)
         if any(same(option, each) for option in self.none_of for each in values):
             return False
-        return self._in_range(as_number(value)) and self._in_age(value, situation)
+        in_range = self._in_range(as_number(value)) and self._in_age(value, situation)
+        return in_range and self._between_moments(value, subject, situation)
+
+    def _between_moments(self, value: Any, subject: Subject, situation: Situation) -> bool:
+        return (self.earliest is None or _is_ordered(self.earliest, value, subject, situation, 1)) and (
+            self.latest is None or _is_ordered(self.latest, value, subject, situation, -1)
+        )
 
     def _in_range(self, number: Fraction | None) -> bool:
         if self.least is None and self.most is None:
@@ -95,6 +102,22 @@ class FieldTest:
     def opens(self, subject: Subject, situation: Situation) -> datetime | None:
         """When waiting alone makes it hold, for a date that is not old enough yet."""
         return self._plus(situation.value(subject, self.key), self.older, situation)
+
+
+def _is_ordered(moment: Moment, value: Any, subject: Subject, situation: Situation, sign: int) -> bool:
+    """Whether the value is not before (1) or not after (-1) the moment; one that is unknown binds nothing."""
+    calendar = situation.calendar
+    at, bound = as_instant(value, calendar), situation.resolve(moment, subject)
+    if at is None:
+        return False
+    if bound is None:
+        return True
+    if not is_date(value):
+        return at >= bound if sign > 0 else at <= bound
+    # What ends at midnight ends on the day before.
+    ends = moment.anchor == "end" or moment.ends_day
+    day, other = calendar.day_of(at), calendar.day_of(bound - timedelta(microseconds=1) if ends else bound)
+    return day >= other if sign > 0 else day <= other
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +157,12 @@ class MadeTest:
         if self.key == "made_after":
             return past
         return made is None or made < moment
+
+    def opens(self, subject: Subject, situation: Situation) -> datetime | None:
+        """When asking is late enough; what was asked for earlier stays too early."""
+        if self.key != "made_after" or (subject.made is not None and subject.made < situation.now):
+            return None
+        return situation.resolve(self.moment, subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +260,21 @@ def _read_range(key: str, node: Node, scope: Scope) -> Test:
     refuse_unknown(parts, ("min", "max", "not", "older", "newer"))
     if not parts.keys() & {"min", "max", "not", "older", "newer"}:
         node.problem(_("Say at least one of min, max, not, older and newer."))
-    least, most = (parts[name].number(least=None) if name in parts else None for name in ("min", "max"))
+    (least, earliest), (most, latest) = (_read_bound(parts.get(name), scope) for name in ("min", "max"))
     if least is not None and most is not None and least > most:
         node.problem(_("The minimum is larger than the maximum."))
     older, newer = (read_duration(parts[name]) if name in parts else None for name in ("older", "newer"))
     none_of = _read_options(parts["not"]) if "not" in parts else ()
-    return FieldTest(key, node.value, None, none_of, least, most, older, newer, scope.business)
+    return FieldTest(key, node.value, None, none_of, least, most, older, newer, scope.business, earliest, latest)
+
+
+def _read_bound(node: Node | None, scope: Scope) -> tuple[Fraction | None, Moment | None]:
+    """A number, or for dates a moment: ``end``, ``start +30d``, ``2026-12-31``."""
+    if node is None:
+        return None, None
+    if isinstance(node.value, str):
+        return None, scope.moment(node)
+    return node.number(least=None), None
 
 
 READERS: dict[str, Callable[[str, Node, Scope], Test | None]] = {

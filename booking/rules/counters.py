@@ -67,7 +67,7 @@ def _of_rule(policy: Policy, rule: Rule, events: list[Subject], now: datetime) -
         if ladder.restart and ladder.steps[-1] in new:
             mine.clear()
     for party, mine in counted.items():
-        yield _counter(policy, rule, ladders[party], party, count_within(policy, ladders[party], mine, now))
+        yield _counter(rule, ladders[party], party, count_within(policy, ladders[party], mine, now))
 
 
 def _ladder(policy: Policy, rule: Rule, event: Subject, now: datetime) -> Ladder | None:
@@ -77,7 +77,7 @@ def _ladder(policy: Policy, rule: Rule, event: Subject, now: datetime) -> Ladder
     return case.parameters if case and isinstance(case.parameters, Ladder) else None
 
 
-def _counter(policy: Policy, rule: Rule, ladder: Ladder, party: tuple[Any, ...], count: Fraction) -> Counter:
+def _counter(rule: Rule, ladder: Ladder, party: tuple[Any, ...], count: Fraction) -> Counter:
     following: Step | None = next((step for step in ladder.steps if step.at > count), None)
     window = ladder.window
     return Counter(

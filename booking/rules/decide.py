@@ -13,6 +13,7 @@ from typing import Any
 
 from backend.core.periods import to_utc
 
+from . import words
 from .kinds.lapse import Lapse
 from .model import DEFAULT_ACTS, Case, Check, Policy, Rule
 from .refusals import refusal_sentence
@@ -116,7 +117,7 @@ def _bars(consequence: Consequence, situation: Situation, act: str) -> bool:
     if consequence.code not in ("suspend", "deny") or act not in consequence.acts:
         return False
     request = situation.request
-    if any(request.fields.get(name) != value for name, value in consequence.party.items()):
+    if any(situation.value(request, name) != value for name, value in consequence.party.items()):
         return False
     in_force = consequence.start <= situation.now or (
         request.start is not None
@@ -210,7 +211,7 @@ def _entry(
         values={**finding.values, **dates},
         until=finding.until,
         fix=fix,
-        fix_text=outcome.fix,
+        fix_text=words.advice(outcome.fix, outcome.code),
         role=outcome.role,
         silence=outcome.silence,
         at=silence_at,

@@ -104,6 +104,8 @@ def _names(parts: Iterable[object]) -> Iterable[str]:
     for part in parts:
         if isinstance(part, FieldTest):
             yield part.key
+        elif isinstance(part, (Quota, Ladder)):
+            yield from part.per
         elif isinstance(part, Amount):
             yield part.fact
         elif isinstance(part, Lapse):

@@ -24,7 +24,6 @@ from .calendar import (
 )
 from .windows import Window
 
-ANCHORS = ("start", "end", "made", "now", "at")
 LARGEST = {"min": 10**7, "h": 10**6, "d": 40_000, "w": 5_000, "mo": 1_200, "y": 100, "wd": 10_000, "bh": 10_000}
 _DURATION = re.compile(r"([0-9]{1,8})\s*(min|h|d|wd|w|mo|y|bh)")
 _ANCHOR = re.compile(r"(start|end|made|now|at|[a-z_]+\.[a-z_]\w*|[0-9]{4}-[0-9]{2}-[0-9]{2})(?![\w.])\s*", re.ASCII)

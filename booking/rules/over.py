@@ -49,6 +49,8 @@ class Over:
             return Period(start, end)
         if self.kind == "chain":
             return Period(start - CHAIN_REACH, end + CHAIN_REACH)
+        if self.kind == "open":
+            return Period(situation.now, max(situation.now, end) + OPEN_REACH)
         return None
 
     def members(self, situation: Situation, per: tuple[str, ...], business: Window, *, splits: bool) -> list[Subject]:
@@ -66,6 +68,8 @@ class Over:
 
 CHAIN_REACH = timedelta(days=31)
 """How far an unbroken chain is followed; nobody allows a longer one."""
+OPEN_REACH = timedelta(days=10 * 366)
+"""What is not over yet lies between now and then: nobody books so far ahead."""
 
 
 def _chained(others: list[Span], situation: Situation) -> list[Subject]:

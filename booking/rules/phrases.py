@@ -64,6 +64,10 @@ def _field(value: FieldTest) -> str:
         found.append(_("%(field)s: at least %(n)s") % {"field": name, "n": words.number(value.least)})
     if value.most is not None:
         found.append(_("%(field)s: at most %(n)s") % {"field": name, "n": words.number(value.most)})
+    if value.earliest is not None:
+        found.append(_("%(field)s: not before %(moment)s") % {"field": name, "moment": words.moment(value.earliest)})
+    if value.latest is not None:
+        found.append(_("%(field)s: not after %(moment)s") % {"field": name, "moment": words.moment(value.latest)})
     if value.older is not None:
         found.append(_("%(field)s: at least %(span)s ago") % {"field": name, "span": words.span(value.older)})
     if value.newer is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from backend.core.periods import to_utc
 
 from .kinds.priority import Priority
-from .model import Policy
+from .model import Policy, Rule
+from .moments import Moment
 from .results import Ranked
 from .situation import Facts, Situation, Source, Subject, read_subject
 
@@ -35,10 +36,10 @@ def may_displace(policy: Policy, request: Source, booking: Source, *, now: datet
     """Whether a request of a better class may still take the place of a booking."""
     now = to_utc(now)
     wanted, held = (read_subject(each, policy.calendar) for each in (request, booking))
-    until = _displaceable_until(policy, held, now, act, {})
+    moments = list(_moments(policy, held, now, act, {}))
     return (
-        until is not None
-        and now <= until
+        bool(moments)
+        and not any(moment.is_past(now, at) for moment, at in moments)
         and _classes(policy, wanted, now, act, {}) < _classes(policy, held, now, act, {})
     )
 
@@ -51,17 +52,29 @@ def _classes(policy: Policy, subject: Subject, now: datetime, act: str, facts: F
         if case is not None and isinstance(case.parameters, Priority):
             found.append(case.parameters.place(subject, situation))
         else:
-            found.append(len(rule.cases))
+            found.append(max(_ranks(rule), default=0))
     return tuple(found)
+
+
+def _ranks(rule: Rule) -> Iterator[int]:
+    """How many classes each case has; whom no case concerns comes after all of them."""
+    for case in rule.cases:
+        if isinstance(case.parameters, Priority):
+            yield len(case.parameters.order)
 
 
 def _displaceable_until(policy: Policy, subject: Subject, now: datetime, act: str, facts: Facts) -> datetime | None:
     """The earliest of the moments that the rules give; None when no rule lets anybody be displaced."""
+    return min((at for _moment, at in _moments(policy, subject, now, act, facts)), default=None)
+
+
+def _moments(
+    policy: Policy, subject: Subject, now: datetime, act: str, facts: Facts
+) -> Iterator[tuple[Moment, datetime]]:
     situation = Situation(policy.calendar, subject, act, now, facts)
-    moments: list[datetime] = []
     for rule in policy.of_kind("priority"):
         case = rule.case_for(subject, situation)
         if case is not None and isinstance(case.parameters, Priority) and case.parameters.displace:
-            moment = case.parameters.displace.resolve(situation.anchors(subject))
-            moments += [moment] if moment else []
-    return min(moments, default=None)
+            at = case.parameters.displace.resolve(situation.anchors(subject))
+            if at is not None:
+                yield case.parameters.displace, at

@@ -76,6 +76,11 @@ def read_rule(text: str) -> Recurrence:
     if strange:
         names = ", ".join(strange)
         raise _wrong("rrule", _("%(names)s is not possible in a series of this frequency.") % {"names": names})
+    by_week = frequency == "WEEKLY" and "BYDAY" in parts and parts.get("INTERVAL", "1") != "1"
+    if by_week and parts.get("WKST", "MO") != "MO":
+        # Where it matters when weeks begin, other dates would be meant than those that are shown.
+        told = {"names": f"WKST={parts['WKST']}"}
+        raise _wrong("rrule", _("%(names)s is not possible in a series of this frequency.") % told)
     rule = Recurrence(
         frequency,
         interval=_number(parts, "INTERVAL", 1, 1, MOST_INTERVAL),
@@ -100,7 +105,11 @@ def _parts(text: str) -> dict[str, str]:
 def _number(parts: dict[str, str], name: str, usual: int, least: int, most: int) -> int:
     if name not in parts:
         return usual
-    if not re.fullmatch(r"[+-]?\d{1,4}", parts[name]) or not least <= int(parts[name]) <= most or not int(parts[name]):
+    if (
+        not re.fullmatch(r"[+-]?[0-9]{1,4}", parts[name])
+        or not least <= int(parts[name]) <= most
+        or not int(parts[name])
+    ):
         words = {"name": name, "least": least, "most": most}
         raise _wrong("rrule", _("%(name)s is a whole number from %(least)s to %(most)s.") % words)
     return int(parts[name])
@@ -117,7 +126,7 @@ def _days(text: str, frequency: str) -> tuple[str, ...]:
 
 def _month_days(text: str) -> tuple[int, ...]:
     days = [day.strip() for day in text.split(",")] if text else []
-    if not all(re.fullmatch(r"[+-]?\d{1,2}", day) and 1 <= abs(int(day)) <= 31 for day in days):
+    if not all(re.fullmatch(r"[+-]?[0-9]{1,2}", day) and 1 <= abs(int(day)) <= 31 for day in days):
         raise _wrong("rrule", _("BYMONTHDAY names days of the month from 1 to 31, or from -1 to -31 from its end."))
     return tuple(dict.fromkeys(map(int, days)))
 
@@ -215,7 +224,7 @@ def overlapping(
 
 def in_words(rule: Recurrence, zone: ZoneInfo) -> str:
     """For a person: “Every 2 weeks on Monday, Wednesday, 10 times”."""
-    return _(", ").join([_every(rule), _ends(rule, zone)])
+    return _("%(every)s, %(ends)s") % {"every": _every(rule), "ends": _ends(rule, zone)}
 
 
 def _every(rule: Recurrence) -> str:

@@ -59,11 +59,12 @@ def rulebook_of(documents: Documents, *, tz: str) -> Rulebook:
 
     Known by the text of the documents, so that it never grows stale.
     """
-    return _rulebook(tuple(json.dumps(document, ensure_ascii=False) for document in documents), tz)
+    return rulebook_of_texts(tuple(json.dumps(document, ensure_ascii=False) for document in documents), tz)
 
 
 @lru_cache(maxsize=1024)
-def _rulebook(texts: tuple[str, ...], tz: str) -> Rulebook:
+def rulebook_of_texts(texts: tuple[str, ...], tz: str) -> Rulebook:
+    """The same of documents as the database keeps them, which need not be read again then."""
     documents = [json.loads(text) for text in texts]
     rules = merge_layers(documents, tz=tz)
     parts = list(parts_of(rules.rules))

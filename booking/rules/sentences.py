@@ -60,7 +60,7 @@ def limit(case: Case, rule: Rule) -> str:
     return text[:1].upper() + text[1:]
 
 
-def outcome(case: Case, rule: Rule) -> str:
+def outcome(case: Case) -> str:
     """What follows when a case is not kept; empty for kinds that refuse nothing."""
     if case.free or case.parameters.is_empty or not isinstance(case.parameters, Check):
         return ""
@@ -69,7 +69,8 @@ def outcome(case: Case, rule: Rule) -> str:
         return (_("%(role)s must approve") % {"role": words.role(said.role)}) + _silence(case)
     if said.verdict == "notice":
         return _("a notice is shown")
-    return _("refused") + (f" ({said.fix})" if said.fix else "")
+    advice = words.advice(said.fix, said.code)
+    return _("refused") + (f" ({advice})" if advice else "")
 
 
 def _may_concern(condition: Condition, policy: Policy, audience: Mapping[str, Any]) -> bool:
@@ -78,7 +79,11 @@ def _may_concern(condition: Condition, policy: Policy, audience: Mapping[str, An
     assert now is not None  # any instant serves: only equalities are asked for
     situation = Situation(policy.calendar, Subject(audience), "", now)
     known = [test for test in condition.tests if isinstance(test, FieldTest) and test.key in audience]
-    return all(test.older or test.newer or test.holds(situation.request, situation) for test in known)
+    return all(_depends_on_time(test) or test.holds(situation.request, situation) for test in known)
+
+
+def _depends_on_time(test: FieldTest) -> bool:
+    return any((test.older, test.newer, test.earliest, test.latest))
 
 
 def _case(case: Case, rule: Rule, *, first: bool) -> str:
@@ -145,7 +150,8 @@ def _outcome(case: Case) -> str:
     if outcome.verdict == "approve":
         text = " " + _("Otherwise %(role)s must approve.") % {"role": words.role(outcome.role)}
         return text + _silence(case)
-    return f" ({outcome.fix})" if outcome.fix else ""
+    advice = words.advice(outcome.fix, outcome.code)
+    return f" ({advice})" if advice else ""
 
 
 def _silence(case: Case) -> str:
@@ -292,6 +298,8 @@ def _action(action: Action) -> str:
     text = names[action.code]
     if action.lasts is not None:
         text = _("%(action)s for %(span)s") % {"action": text, "span": words.span(action.lasts)}
+    elif action.ends is not None:
+        text = _("%(action)s until %(moment)s") % {"action": text, "moment": words.moment(action.ends)}
     elif action.code in ("suspend", "deny"):
         text = _("%(action)s until lifted") % {"action": text}
     if action.same:

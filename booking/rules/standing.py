@@ -103,8 +103,11 @@ def _consequence(
     until = None
     if action.lasts is not None:
         until = action.lasts.shift(start, 1, policy.calendar, policy.business)
-        if action.whole_days:
-            until = policy.calendar.at(policy.calendar.day_of(until), time(0))
+    elif action.ends is not None:
+        situation = Situation(policy.calendar, event, "", instant_of(event))
+        until = action.ends.resolve(situation.anchors(event))
+    if until is not None and action.whole_days:
+        until = policy.calendar.at(policy.calendar.day_of(until), time(0))
     return Consequence(
         code=action.code,
         rule_id=rule.id,

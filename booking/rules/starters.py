@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from .presets import APPROVALS, CANCEL, GRID, HORIZON, LEAD, LENGTH
 
 Rule = dict[str, Any]
@@ -86,16 +84,14 @@ def _night(answers: Mapping[str, Any]) -> Made:
         "code": "night_level",
     }
     times = f"daily {answers['opens']:%H:%M}-{answers['closes']:%H:%M}"
-    return Made(
-        [{**rule, "that": {"person.level": levels}, "fix": _("Ask the lab for the training.")}], {"night": times}
-    )
+    return Made([{**rule, "that": {"person.level": levels}}], {"night": times})
 
 
 def _training(answers: Mapping[str, Any]) -> Made:
     rule: Rule = {"id": "preset-training", "kind": "require", "topic": "training", "code": "not_trained"}
     if answers["whom"] == "self":
         rule["if"] = {"mode": "self"}
-    return Made([{**rule, "that": {"person.trained": True}, "fix": _("Sign up for the next training.")}])
+    return Made([{**rule, "that": {"person.trained": True}}])
 
 
 def _approval(answers: Mapping[str, Any]) -> Made:

@@ -75,6 +75,17 @@ class Counted:
             running = [each for each in self.others if each.overlaps(at, at + _MICROSECOND)]
             yield self._tally(self._items(self.own, None), self._items(running, None), self._slot)
 
+    def at_every_moment(self) -> Iterator[Tally]:
+        """The members from each instant within the request at which one of them comes or goes."""
+        request = self.situation.request
+        if request.start is None or request.end is None:
+            yield from self.over_spans([self._slot])
+            return
+        edges = {edge for each in self.others for edge in (each.start, each.end) if edge}
+        for at in sorted({request.start, *(edge for edge in edges if request.start < edge < request.end)}):
+            running = [each for each in self.others if each.overlaps(at, at + _MICROSECOND)]
+            yield self._tally(self._items(self.own, None), self._items(running, None), self._slot)
+
     def unbroken(self) -> Iterator[Tally]:
         """For hours the longest stretch without a gap that the request is part of, else all of the chain."""
         if self.measure != "hours" or not self.own:

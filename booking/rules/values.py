@@ -18,6 +18,8 @@ def as_instant(value: object, calendar: Calendar) -> datetime | None:
 
     What has no offset is local time of the calendar's zone; ``2026-03-10 24:00`` is the following midnight.
     """
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value  # as nearly all are that come from the database
     if isinstance(value, str):
         value = _parse_instant(value)
     if isinstance(value, datetime):
@@ -27,6 +29,13 @@ def as_instant(value: object, calendar: Calendar) -> datetime | None:
     if isinstance(value, date):
         return calendar.at(value)
     return None
+
+
+def is_date(value: object) -> bool:
+    """A day without a clock."""
+    if isinstance(value, str):
+        return len(value.strip()) == len("2026-03-10")
+    return isinstance(value, date) and not isinstance(value, datetime)
 
 
 def _parse_instant(text: str) -> datetime | None:

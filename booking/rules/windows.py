@@ -2,8 +2,9 @@
 
 Parts are separated by ``;`` and each stands by itself: ``[dates]`` (optional, several with commas), days
 (``Mon-Fri``, ``Sat,Sun``, ``daily``, ``workday``, ``offday``, ``holiday``; default daily) and times (several
-with commas; default the whole day). A time that ends before it begins runs past midnight and belongs to the
-day on which it begins. A window is parsed once and remembers the days it has laid out.
+with commas; default the whole day). A time that does not end after it begins runs past midnight and belongs to
+the day on which it begins: ``09:00-09:00`` are 24 hours. A window is parsed once and
+remembers the days it has laid out.
 """
 
 from __future__ import annotations
@@ -148,6 +149,6 @@ def _parse_days(text: str) -> tuple[frozenset[int], frozenset[str]]:
 def _parse_times(text: str) -> tuple[int, int]:
     first, _, last = text.partition("-")
     start, end = parse_clock(first), parse_clock(last)
-    if start == end:
+    if start == MINUTES_A_DAY:
         raise ValueError(text)
     return start, end if start < end else end + MINUTES_A_DAY

@@ -199,6 +199,8 @@ def _runs(days: list[int]) -> list[tuple[int, int]]:
 def _times(first: int, last: int) -> str:
     if (first, last) == (0, MINUTES_A_DAY):
         return _("all day")
+    if last - first == MINUTES_A_DAY:
+        return _("%(clock)s to %(clock)s of the next day") % {"clock": clock(first)}
     return f"{clock(first)}–{clock(last if last <= MINUTES_A_DAY else last - MINUTES_A_DAY)}"
 
 
@@ -276,8 +278,15 @@ def violation(name: str) -> str:
         "late_cancel": _("late cancellation"),
         "overtime": _("overtime"),
         "early_leave": _("early leave"),
+        "unconfirmed": _("booking not confirmed"),
     }
     return names.get(name, name)
+
+
+def advice(written: str, code: str) -> str:
+    """What the rule advises; where it says nothing, what the ready-made rules advise, in the reader's language."""
+    usual = {"not_trained": _("Sign up for the next training."), "night_level": _("Ask the lab for the training.")}
+    return written or usual.get(code, "")
 
 
 def role(name: str) -> str:

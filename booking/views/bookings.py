@@ -71,7 +71,12 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "fee": cancellation(found, now=now) if "cancel" in can and customer else None,
         "final_lines": show.ledger_lines(ending) if _is_final(ending) else [],
         **show.quote_and_charge(found, ending),
-        "story": show.story(history, found.instrument.zone, confirmed_at_once=_at_once(history)),
+        "story": show.story(
+            history,
+            found.instrument.zone,
+            confirmed_at_once=_at_once(history),
+            currency=found.quote.get("currency", ""),
+        ),
         "templates": show.reasons_to_reject(found.instrument) if "decide" in can else [],
         "colleagues": colleagues_of(mine, found) if "transfer" in can else [],
         "finish": finish_form(found, ending, now) if "finish" in can else None,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -42,15 +41,21 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         return _change(request, found, by_lab=scope.acts_for_lab(mine, found))
     length = int((to_utc(found.end) - to_utc(found.start)) / timedelta(minutes=1))
+    chosen = {"length": str(length), "mode": found.mode, "day": _day_of(found), "moving": found}
     context = {
         "booking": found,
         "instrument": found.instrument,
         "answer": {"empty": True},
         "by_lab": scope.acts_for_lab(mine, found),
         "form": MoveForm(initial={"version": found.version}, zone=found.instrument.zone),
-        **when(request, found.instrument, found.mode, {"length": str(length), "mode": found.mode}),
+        **when(request, found.instrument, found.mode, chosen),
     }
     return render(request, "booking/move.html", context)
+
+
+def _day_of(found: Booking) -> date:
+    """The page opens on the booking's own day: mostly the new time lies near it."""
+    return found.start.astimezone(found.instrument.zone).date()
 
 
 def _change(request: HttpRequest, found: Booking, *, by_lab: bool) -> HttpResponse:
@@ -67,18 +72,22 @@ def _change(request: HttpRequest, found: Booking, *, by_lab: bool) -> HttpRespon
     )
     text = _done(found, done)
     if request.POST.get("back") == "calendar" and request.headers.get("HX-Request"):
-        told = {"booking-changed": {}, "toast": {"text": text, "level": "success"}}
-        return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(told)})
+        return show.done_in_place(text)
     messages.success(request, text)
     return go(request, reverse("booking:booking", args=[found.pk]))
 
 
 def _done(was: Booking, now: Booking) -> str:
-    if now.status == Status.REQUESTED:
-        return _("Moved. The new time needs approval again.")
     if now.start != was.start:
-        return _("Moved to the new time.")
-    return _("The booking lasts longer now.") if now.end > was.end else _("Shortened. The rest of the time is free.")
+        done = _("Moved to the new time.")
+    else:
+        done = (
+            _("The booking lasts longer now.") if now.end > was.end else _("Shortened. The rest of the time is free.")
+        )
+    if now.status != Status.REQUESTED:
+        return done
+    waits = _("It still waits for approval.") if was.status == Status.REQUESTED else _("It needs approval again.")
+    return f"{done} {waits}"
 
 
 @require_POST
@@ -88,8 +97,14 @@ def check_move(request: HttpRequest, pk: int) -> HttpResponse:
     mine = access(request)
     found = scope.get_booking(mine, pk)
     form = MoveForm(_with_start(request.POST, found), zone=found.instrument.zone)
-    answer = moved(form, found, timezone.now(), by_lab=scope.acts_for_lab(mine, found))
-    context = {"booking": found, "instrument": found.instrument, "answer": answer, "oob": True}
+    answer = moved(form, found, timezone.now(), by_lab=scope.acts_for_lab(mine, found), mover=mine)
+    context = {
+        "booking": found,
+        "instrument": found.instrument,
+        "answer": answer,
+        "only_end": not request.POST.get("start"),
+        "oob": True,
+    }
     return render(request, "booking/_answer.html", context)
 
 
@@ -114,6 +129,7 @@ def length(request: HttpRequest, pk: int) -> HttpResponse:
         "booking": found,
         "instrument": found.instrument,
         "answer": {"empty": True},
+        "only_end": True,
         "by_lab": scope.acts_for_lab(mine, found),
         "possible": bool(movable(found, now)),
         "begun": now >= found.start,
@@ -150,7 +166,7 @@ def drag(request: HttpRequest, pk: int) -> HttpResponse:
         "booking": found,
         "instrument": found.instrument,
         "by_lab": by_lab,
-        "answer": proposal(found, data["start"], data["end"], timezone.now(), by_lab=by_lab),
+        "answer": proposal(found, data["start"], data["end"], timezone.now(), by_lab=by_lab, mover=mine),
         "wall_start": show.wall(start, zone),
         "wall_end": show.wall(end, zone),
         "start_fold": start.fold,

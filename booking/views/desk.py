@@ -52,7 +52,8 @@ def _lab(request: HttpRequest) -> Access:
 def desk(request: HttpRequest) -> HttpResponse:
     me = _lab(request)
     chosen = whole_number(request.GET.get("request", ""))
-    context = _requests(me, chosen, picked=_picked(request.GET.getlist("pick")))
+    picks = request.GET.getlist("pick")
+    context = _requests(me, chosen, picked=None if "all" in picks else _picked(picks))
     context["opened"] = chosen is not None and "list" not in request.GET
     if request.headers.get("HX-Request"):
         return render(request, "booking/_desk.html", context)
@@ -67,8 +68,11 @@ def _picked(sent: Iterable[str]) -> set[int]:
     return {pk for pk in map(whole_number, sent) if pk is not None}
 
 
-def _requests(me: Access, chosen: int | None, *, place: int = 0, picked: Iterable[int] = ()) -> dict[str, Any]:
-    """The list and the chosen request, or the one that now stands at ``place``; a constant number of queries."""
+def _requests(me: Access, chosen: int | None, *, place: int = 0, picked: Iterable[int] | None = ()) -> dict[str, Any]:
+    """The list and the chosen request, or the one that now stands at ``place``; a constant number of queries.
+
+    ``picked`` are the marked ones, None marks all.
+    """
     rows = list(with_talk(lists.requests_to_decide(me))[: MOST_REQUESTS + 1])
     more = len(rows) > MOST_REQUESTS
     rows = rows[:MOST_REQUESTS]
@@ -77,7 +81,7 @@ def _requests(me: Access, chosen: int | None, *, place: int = 0, picked: Iterabl
         return {"requests": [], "booking": None}
     booking = rows[found]
     now = timezone.now()
-    marked = [row for row in rows if row.pk in set(picked)]
+    marked = rows if picked is None else [row for row in rows if row.pk in set(picked)]
     return {
         "requests": rows,
         "more": more,

@@ -22,11 +22,13 @@ from backend.accounts.queries import Access
 from backend.core.errors import Forbidden
 from backend.core.fields import checked
 from backend.core.http import go
-from booking.actions.requesting import request_booking
+from backend.core.text import whole_number
+from booking.actions.overtaking import book_first
 from booking.forms import BookingForm, WishForm, wall_time
 from booking.models import Status
 from booking.queries import behalf, pages, teaching
 from booking.queries import events as calendar
+from booking.queries.scope import get_booking
 from booking.views import show
 from booking.views.when import choose, reader_of, when, wished
 from instruments.models import Instrument, Mode
@@ -128,6 +130,9 @@ def times(request: HttpRequest, pk: int) -> HttpResponse:
     day = wall_time(request.GET.get("day", ""), found.zone)
     if day:
         chosen["day"] = day.date()
+    moving = whole_number(request.GET.get("moving", ""))
+    if moving:
+        chosen["moving"] = get_booking(access(request), moving)
     mode = request.GET.get("mode", "")
     mode = mode if mode in modes else next(iter(modes), Mode.OPERATOR.value)
     return render(request, "booking/_times.html", {"instrument": found, **when(request, found, mode, chosen)})
@@ -154,7 +159,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
     if not reader.may_book:
         raise Forbidden(detail=_("Your account belongs to no organisation that can book."))
     data = checked(BookingForm(request.POST, **form_arguments(request, found, reader)))
-    booking = request_booking(
+    booking = book_first(
         by=person(request),
         user=data["user"] or person(request),
         organisation=data["organisation"],
@@ -166,6 +171,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
         notes=data["notes"],
         samples=data["samples"],
         project=data["project"],
+        displaces=data["displaces"],
     )
     if data["user"]:
         text = _("Booked for %(person)s, who has been told.") % {"person": booking.user}

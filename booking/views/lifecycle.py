@@ -16,11 +16,13 @@ from backend.accounts.auth import access, page, person
 from backend.core.fields import checked
 from backend.core.http import go
 from backend.core.periods import to_utc
+from booking.actions.confirming import confirm_coming
 from booking.actions.no_shows import mark_no_show
 from booking.forms import ReasonForm
 from booking.models import Booking, Displacement, DisplacementState, Status
 from booking.queries import scope
 from booking.queries.alternatives import alternatives
+from booking.queries.confirming import must_confirm, of_booking
 from booking.queries.no_show import CORRECTION, can_be_corrected, check_in_until, no_show_fee, no_show_from
 from booking.queries.replacements import displacement_of, proposals
 from booking.queries.wishes import wish_of
@@ -46,6 +48,7 @@ def deadlines(found: Booking, now: datetime, *, customer: bool) -> dict[str, Any
         "displacement": displacement,
         "proposals": proposed,
         "check_in_until": check_in_until(found) if must_check_in else None,
+        "confirm": of_booking(found) if must_confirm(found, now) else None,
         "no_show_fee": no_show_fee(found).total if found.status == Status.CONFIRMED else None,
         "correct_until": found.changed_at + CORRECTION if can_be_corrected(found, now) else None,
         "again_url": _panel_url(found) if lost else "",
@@ -85,6 +88,17 @@ def _other_times(found: Booking, now: datetime) -> list[dict[str, Any]]:
         }
         for each in sorted(alternatives(wish_of(found), now=now, elsewhere=False), key=lambda each: each["start"])
     ]
+
+
+@require_POST
+@page
+def coming(request: HttpRequest, pk: int) -> HttpResponse:
+    """The customer says that they will come."""
+    found = scope.get_own_booking(access(request), pk)
+    data = checked(ReasonForm(request.POST))
+    confirm_coming(booking=found, by=person(request), version=data["version"])
+    messages.success(request, _("Confirmed. The time stays yours."))
+    return go(request, reverse("booking:booking", args=[found.pk]))
 
 
 @require_POST

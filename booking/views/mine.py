@@ -13,6 +13,7 @@ from backend.accounts.auth import access, page
 from booking.models import OCCUPYING, Status
 from booking.queries import events as calendar
 from booking.queries import mine as own
+from booking.queries.offers import shown_offers
 from booking.queries.replacements import unanswered
 from booking.queries.waitlist import offers_to
 
@@ -35,7 +36,7 @@ def mine(request: HttpRequest) -> HttpResponse:
         "page_obj": found,
         "days": own.by_day(rows),
         "unlogged": list(unlogged[:MOST_UNLOGGED]) if found.number == 1 else [],
-        "offers": list(offers_to(me, now)) if found.number == 1 else [],
+        "offers": shown_offers(offers_to(me, now), now) if found.number == 1 else [],
         "displaced": unanswered(me, now) if found.number == 1 else [],
         "whole": own.sees_whole(me),
         "who": filters.who,

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from backend.accounts.auth import access, page, person
@@ -20,6 +21,7 @@ from booking.actions.extending import extend_outage
 from booking.forms import OutageForm
 from booking.models import Booking
 from booking.queries.outages import get_outage, hit_bookings, shown_end, split_outages
+from booking.views.show import done_in_place
 from instruments.models import Instrument, Outage
 from instruments.queries.rights import get_managed_instrument
 
@@ -50,8 +52,27 @@ def outages(request: HttpRequest, pk: int) -> HttpResponse:
         displace=bool(hits),
         expected=[each.pk for each in hits],
     )
-    messages.success(request, _("The instrument is out of service at this time. Whom it hit has been told."))
+    text = _told(len(hits))
+    if _is_drawn(request):
+        return done_in_place(text)
+    messages.success(request, text)
     return _back(request, made.instrument)
+
+
+def _told(hit: int) -> str:
+    if not hit:
+        return _("The instrument is out of service at this time. No booking was hit.")
+    words = ngettext(
+        "The instrument is out of service at this time. %(number)s booking was displaced, and its customer was told.",
+        "The instrument is out of service at this time. %(number)s bookings were displaced, their customers were told.",
+        hit,
+    )
+    return words % {"number": hit}
+
+
+def _is_drawn(request: HttpRequest) -> bool:
+    """Drawn on the desk's timeline: the form stands in a dialog, and the reader stays at the desk."""
+    return request.POST.get("back") == "calendar" and bool(request.headers.get("HX-Request"))
 
 
 @page
@@ -181,6 +202,7 @@ def _shared(
         "form": form,
         "hits": hits or [],
         "hits_changed": bool(hits) and "displace" in request.POST,
+        "drawn": _is_drawn(request),
         "tab": "outages",
     }
 

@@ -101,7 +101,8 @@ def _edit_page(request: HttpRequest, desk: Desk, editor: Editor, *, failed: bool
 
 
 def _name(holder: Holder) -> str:
-    return str(holder.instrument or holder.group or holder.owner)
+    named = holder.instrument or (holder.owner if holder.group is None else None)
+    return named.label(get_language() or "") if named else str(holder.group)
 
 
 def _says(editor: Editor) -> dict[str, Any]:

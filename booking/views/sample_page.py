@@ -113,7 +113,10 @@ def _agreements(order: SampleOrder) -> list[dict[str, Any]]:
     """Roles that agree apart from the lab, whose accepting is its agreement."""
     given = {one["role"]: one for one in order.agreed}
     asked = [role for role in order.approval_roles if role in OWN_DESKS]
-    return [{"role": show.role_word(role), "by": given.get(role, {}).get("by")} for role in asked]
+    silent = _("nobody answered in time")
+    return [
+        {"role": show.role_word(role), "by": given[role]["by"] or silent if role in given else None} for role in asked
+    ]
 
 
 def _price(order: SampleOrder, owed: Owed | None) -> dict[str, Any]:

@@ -11,33 +11,30 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from backend.accounts.auth import access, page, person
-from backend.accounts.models import Project
 from backend.core.errors import Forbidden, Invalid, Refusal
 from backend.core.fields import checked, named
 from backend.core.http import go
-from booking.actions.conversation import add_note
 from booking.actions.ordering import agree_to_samples, cancel_samples, submit_samples
 from booking.actions.requesting import quote_out
 from booking.documents import attachment_response, labels_pdf, result_response
 from booking.forms import ReasonForm
 from booking.queries import mine as own
 from booking.queries import sample_orders as queries
-from booking.queries.conversation import side_of
 from booking.queries.order_wishes import OrderWish, assess_order, pieces_of
 from booking.queries.sample_prices import questions
 from booking.queries.scope import OWN_DESKS
 from booking.rules.samples import MOST_ITEMS
 from booking.sample_forms import ROW, ItemForm, OrderForm, StepForm
 from booking.views import sample_page, show
-from booking.views.talk import talk_of
+from booking.views.instrument import form_arguments
+from booking.views.talk import talk_of, talking
 from booking.views.when import reader_of
 from instruments.models import Instrument, PriceList
 from instruments.queries.rights import get_visible_instrument, manages
@@ -49,14 +46,10 @@ def _price_list(found: Instrument) -> PriceList | None:
     return queries.price_list_today(found, timezone.now().astimezone(found.zone).date())
 
 
-def _form_arguments(request: HttpRequest) -> dict[str, Any]:
-    """The organisations that the person may order for, the chosen one first, and their projects; one query."""
-    reader = reader_of(request)
-    if not reader.may_book:
-        return {"organisations": [], "projects": [], "language": get_language() or ""}
-    organisations = sorted(access(request).bookers(), key=lambda one: one.pk != reader.organisation.pk)
-    projects = Project.objects.filter(organisation__in=[one.pk for one in organisations], active=True)
-    return {"organisations": organisations, "projects": list(projects), "language": get_language() or ""}
+def _form_arguments(request: HttpRequest, found: Instrument) -> dict[str, Any]:
+    """Whom the form may name: the same as for a booking."""
+    arguments = form_arguments(request, found, reader_of(request))
+    return {name: value for name, value in arguments.items() if name != "instrument"}
 
 
 def _rows(data: QueryDict, found: Instrument) -> list[ItemForm]:
@@ -77,7 +70,7 @@ def new(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_visible_instrument(access(request), pk)
     if not reader_of(request).may_book:
         raise Forbidden(detail=_("Your account belongs to no organisation that can book."))
-    arguments = _form_arguments(request)
+    arguments = _form_arguments(request, found)
     if request.method != "POST":
         context = {"instrument": found, "form": OrderForm(**arguments), "rows": [_new_row(found)], "answer": {}}
         return render(request, "booking/sample_new.html", context)
@@ -86,7 +79,7 @@ def new(request: HttpRequest, pk: int) -> HttpResponse:
     data = form.cleaned_data
     order = submit_samples(
         by=person(request),
-        user=person(request),
+        user=data["user"] or person(request),
         organisation=data["organisation"],
         instrument=found,
         items=[row.item() for row in rows],
@@ -123,7 +116,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     if not reader.may_book:
         raise Forbidden
-    form, rows = OrderForm(request.POST, **_form_arguments(request)), _rows(request.POST, found)
+    form, rows = OrderForm(request.POST, **_form_arguments(request, found)), _rows(request.POST, found)
     form.is_valid()
     complete = [row.item() for row in rows if row.is_valid()]
     return render(request, "booking/_sample_answer.html", {"answer": _answer(request, found, form, complete)})
@@ -136,7 +129,8 @@ def _answer(request: HttpRequest, found: Instrument, form: OrderForm, items: lis
     if not items or organisation is None or "wished_on" in form.errors:
         return {}
     now = timezone.now()
-    wish = OrderWish(found, organisation, person(request), pieces_of(items), data.get("project"), data.get("wished_on"))
+    who = data.get("user") or person(request)
+    wish = OrderWish(found, organisation, who, pieces_of(items), data.get("project"), data.get("wished_on"))
     answer = assess_order(wish, now=now)
     return {
         "refusals": [
@@ -226,19 +220,8 @@ def agree(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def talk(request: HttpRequest, pk: int) -> HttpResponse:
     """GET: the messages as a fragment. POST: one more, with ``text`` and ``files``."""
-    me = access(request)
-    found = queries.get_order(me, pk)
-    if request.method == "POST":
-        add_note(
-            booking=found,
-            by=person(request),
-            side=side_of(me, found),
-            text=request.POST.get("text", ""),
-            files=request.FILES.getlist("files"),
-        )
-    if not request.headers.get("HX-Request"):
-        return redirect(f"{reverse('booking:sample_order', args=[pk])}#talk")
-    return render(request, "booking/_talk.html", {"booking": found, "talk": talk_of(me, found)})
+    found = queries.get_order(access(request), pk)
+    return talking(request, found, reverse("booking:sample_order", args=[pk]))
 
 
 @page

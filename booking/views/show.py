@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -17,6 +19,7 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Role
 from backend.core.errors import Refusal
 from backend.core.http import go
+from backend.core.money import shown_amount
 from backend.core.periods import clock_words
 from booking.forms import WALL
 from booking.models import Booking, Status
@@ -30,6 +33,12 @@ from instruments.pricing.units import unit_label
 
 def sign_in(request: HttpRequest, back: str) -> HttpResponse:
     return go(request, f"{reverse('account_login')}?{urlencode({'next': back})}")
+
+
+def done_in_place(text: str) -> HttpResponse:
+    """What was dropped or drawn on a calendar is done: the dialog closes, the calendar loads anew, the reader stays."""
+    told = {"booking-changed": {}, "toast": {"text": text, "level": "success"}}
+    return HttpResponse(status=204, headers={"HX-Trigger": json.dumps(told)})
 
 
 def audiences() -> dict[str, str]:
@@ -64,23 +73,27 @@ def lines(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
     out = []
     for line in quote.get("lines", []):
         counted = line.get("quantity") is not None and line.get("unit_price") is not None
+        quantity = _quantity(line) if counted else ""
         out.append(
             {
                 "name": line["description"],
-                "quantity": _quantity(line) if counted else "",
+                "quantity": quantity,
                 "unit_price": line["unit_price"] if counted else None,
                 "amount": line["amount"],
-                "why": _why(line),
+                "why": _why(line, quantity),
             }
         )
     return out
 
 
-def _why(line: Mapping[str, Any]) -> str:
-    """How a line came about; nothing where that only repeats its name and amount."""
+def _why(line: Mapping[str, Any], quantity: str) -> str:
+    """How a line came about, in the words in which it was kept; nothing where that only repeats its numbers."""
     why = str(line.get("why") or "")
-    rest = why.replace(str(line["description"]), "").replace(str(line["amount"]), "")
-    return why if re.search(r"\w", rest) else ""
+    rest = why.replace(str(line["description"]), "")
+    if not quantity:
+        return why if re.search(r"\w", rest.replace(str(line["amount"]), "")) else ""
+    shown = {Decimal(_short(str(line[name]))) for name in ("quantity", "unit_price", "amount")}
+    return "" if {Decimal(number) for number in re.findall(r"\d+(?:\.\d+)?", rest)} <= shown else why
 
 
 def ledger_lines(ending: Ending) -> list[dict[str, Any]]:
@@ -202,13 +215,17 @@ def acts() -> dict[str, tuple[str, str]]:
         "booking.withdraw": (_("Withdrawn"), "off"),
         "booking.expire": (_("Expired without a decision"), "off"),
         "booking.cancel": (_("Cancelled"), "off"),
-        "booking.displace": (_("Displaced by an outage"), "bad"),
+        "booking.displace": (_("Displaced"), "bad"),
+        "booking.overtake": (_("Came before what was booked"), "good"),
         "booking.reschedule": (_("Moved to another time"), "busy"),
         "booking.replace": (_("Another time was booked instead"), "good"),
         "booking.decline_replacement": (_("Replacement declined"), "off"),
         "booking.extend": (_("Made longer"), "busy"),
         "booking.shorten": (_("Made shorter"), "busy"),
         "booking.transfer": (_("Handed to a colleague"), "busy"),
+        "booking.confirm_coming": (_("The customer confirmed that they come"), "good"),
+        "booking.overrun": (_("Still in use after its end"), "wait"),
+        "booking.unconfirmed": (_("Not confirmed in time"), "bad"),
         "booking.start": (_("Use started"), "busy"),
         "booking.finish": (_("Use logged"), "good"),
         "booking.no_show": (_("Nobody came"), "bad"),
@@ -219,7 +236,9 @@ def acts() -> dict[str, tuple[str, str]]:
     }
 
 
-def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_once: bool) -> list[dict[str, Any]]:
+def story(
+    history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_once: bool, currency: str
+) -> list[dict[str, Any]]:
     """The timeline's entries; who did it is “the system” where nobody did."""
     words = acts()
     out = []
@@ -235,15 +254,15 @@ def story(history: Iterable[Mapping[str, Any]], zone: ZoneInfo, *, confirmed_at_
             text, tone = _("Booked"), "good"
         if row["action"] == "booking.finish" and row["before"].get("status") == Status.NO_SHOW:
             text = _("Used after all: the no-show is taken back")
-        more = [_times(after, zone, "used_from", "used_to"), _fee(after), detail]
+        more = [_times(after, zone, "used_from", "used_to"), _fee(after, currency), detail]
         detail = " · ".join(each for each in more if each)
         out.append({"at": row["at"], "text": text, "by": row["by"] or _("the system"), "detail": detail, "tone": tone})
     return out
 
 
-def _fee(after: Mapping[str, Any]) -> str:
+def _fee(after: Mapping[str, Any], currency: str) -> str:
     fee = str(after.get("fee") or "0.00")
-    return "" if fee == "0.00" else _("fee %(fee)s") % {"fee": fee}
+    return "" if fee == "0.00" else _("fee %(fee)s") % {"fee": shown_amount(Decimal(fee), currency)}
 
 
 def _times(after: Mapping[str, Any], zone: ZoneInfo, first: str, last: str) -> str:

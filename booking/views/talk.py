@@ -1,4 +1,4 @@
-"""The messages between customer and laboratory on a booking's page."""
+"""The messages between customer and laboratory on the page of a booking or an order."""
 
 from __future__ import annotations
 
@@ -42,19 +42,24 @@ def talk_of(mine: Access, booking: Booking | SampleOrder) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 def talk(request: HttpRequest, pk: int) -> HttpResponse:
     """GET: the messages as a fragment. POST: one more, with ``text`` and ``files``."""
+    found = scope.get_booking(access(request), pk)
+    return talking(request, found, reverse("booking:booking", args=[pk]))
+
+
+def talking(request: HttpRequest, about: Booking | SampleOrder, home: str) -> HttpResponse:
+    """``home`` is the page that the messages are part of."""
     mine = access(request)
-    found = scope.get_booking(mine, pk)
     if request.method == "POST":
         add_note(
-            booking=found,
+            booking=about,
             by=person(request),
-            side=side_of(mine, found),
+            side=side_of(mine, about),
             text=request.POST.get("text", ""),
             files=request.FILES.getlist("files"),
         )
     if not request.headers.get("HX-Request"):
-        return redirect(f"{reverse('booking:booking', args=[found.pk])}#talk")
-    return render(request, "booking/_talk.html", {"booking": found, "talk": talk_of(mine, found)})
+        return redirect(f"{home}#talk")
+    return render(request, "booking/_talk.html", {"booking": about, "talk": talk_of(mine, about)})
 
 
 @page

@@ -25,7 +25,8 @@ from backend.core.fields import checked
 from backend.core.http import go
 from backend.core.text import whole_number
 from booking.actions.several import book_several, cancel_bundle
-from booking.forms import WALL
+from booking.forms import WALL, wall_time
+from booking.models import Status
 from booking.queries import several as reading
 from booking.queries.pages import Reader, time_modes
 from booking.queries.series import changeable, fees_of, total_of
@@ -37,9 +38,10 @@ from booking.views.when import problems_of
 from instruments.models import Instrument, Mode
 from instruments.queries.rights import get_visible_instrument, visible_instruments
 
-KEPT = "experiment"
+KEPT, TYPED = "experiment", "experiment_typed"
 MOST = 10
 USUAL_MINUTES = 60
+MOST_MINUTES = 14 * 24 * 60
 LENGTHS = (30, 60, 90, 120, 180, 240, 360, 480)
 
 
@@ -55,7 +57,7 @@ class Row:
 @require_POST
 @page
 def add(request: HttpRequest, pk: int) -> HttpResponse:
-    """Put the instrument on the list."""
+    """Put the instrument on the list, with the length and mode chosen on its page; the first says when it begins."""
     found = get_visible_instrument(access(request), pk)
     booker(request)
     modes = time_modes(found)
@@ -64,9 +66,24 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
         raise refuse("no_time", _("This instrument is not booked by time."))
     if len(kept) >= MOST:
         raise refuse("too_many", _("An experiment has at most %(most)s instruments.") % {"most": MOST})
-    _keep(request, [*kept, {"instrument": pk, "minutes": USUAL_MINUTES, "mode": modes[0]}])
+    start, end = (wall_time(request.POST.get(name, ""), found.zone) for name in ("start", "end"))
+    minutes = int((end - start) / timedelta(minutes=1)) if start and end else 0
+    mode = request.POST.get("mode", "")
+    _keep(
+        request,
+        [
+            *kept,
+            {
+                "instrument": pk,
+                "minutes": minutes if 5 <= minutes <= MOST_MINUTES else USUAL_MINUTES,
+                "mode": mode if mode in modes else next(iter(modes)),
+            },
+        ],
+    )
     messages.success(request, _("Added to your experiment."))
-    return go(request, reverse("booking:together"))
+    options = str(request.session.get(TYPED, "")) if kept else _options(request.POST)
+    request.session[TYPED] = options
+    return go(request, f"{reverse('booking:together')}?{options}")
 
 
 @page
@@ -79,7 +96,8 @@ def plan(request: HttpRequest) -> HttpResponse:
         _rearrange(request, do, whole_number(number))
         if do == "find":
             return go(request, f"{reverse('booking:together')}?{_found(request, reader)}")
-        return go(request, f"{reverse('booking:together')}?{_options(request.POST)}")
+        options = request.session[TYPED] = _options(request.POST)
+        return go(request, f"{reverse('booking:together')}?{options}")
     rows = _rows(request)
     form = TogetherForm(
         initial={"arrangement": "chain", "gap": 0, **{name: request.GET[name] for name in request.GET}},
@@ -131,7 +149,9 @@ def book(request: HttpRequest) -> HttpResponse:
     wishes = _wishes(request, reader, rows, data)
     made = book_several(wishes=wishes, by=person(request), purpose=data["purpose"], notes=data["notes"])
     _keep(request, [])
-    messages.success(request, _("Everything has been booked."))
+    waits = any(each.status == Status.REQUESTED for each in made.bookings.all())
+    asked = _("Everything is reserved for you; what needs approval waits for the lab.")
+    messages.success(request, asked if waits else _("Everything has been booked."))
     return go(request, reverse("booking:bundle", args=[made.pk]))
 
 
@@ -198,7 +218,7 @@ def _take_over(request: HttpRequest) -> None:
     kept = _kept(request)
     for number, row in enumerate(kept):
         minutes = whole_number(request.POST.get(f"minutes-{number}", ""))
-        if minutes and 5 <= minutes <= 14 * 24 * 60:
+        if minutes and 5 <= minutes <= MOST_MINUTES:
             row["minutes"] = minutes
         if request.POST.get(f"mode-{number}") in Mode.values:
             row["mode"] = request.POST[f"mode-{number}"]
@@ -272,7 +292,8 @@ def _found(request: HttpRequest, reader: Reader) -> str:
         raise refuse("empty", _("No instrument has been chosen yet."))
     form = TogetherForm(request.POST, complete=False, zone=_zone(rows), **_choices(request, reader))
     data = checked(form)
-    since: datetime | None = data.get("start") if "from_start" in request.POST else None
+    # Who has named a start looks on from there; it may fit itself.
+    since: datetime | None = data["start"] - timedelta(minutes=1) if data.get("start") else None
     planned = first_fit(_pieces(request, reader, rows, data), by=person(request), now=timezone.now(), since=since)
     if not planned:
         return _options(request.POST, found="none")

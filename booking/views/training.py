@@ -148,7 +148,7 @@ def course(request: HttpRequest, pk: int) -> HttpResponse:
         "instruments": visible.order_by("name", "pk")[:50],
         "asked": asked,
         "tone": REQUEST_TONES.get(RequestState(asked.state), "off") if asked else "",
-        "form": _form(request, found, sessions),
+        "form": _form(request, sessions),
         "manages": queries.manages_course(mine, found),
         "may_ask": bool(mine.bookers()),
         "zone": found.institution.timezone,
@@ -156,7 +156,7 @@ def course(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "booking/training.html", context)
 
 
-def _form(request: HttpRequest, found: Course, sessions: list[Any]) -> AskForm:
+def _form(request: HttpRequest, sessions: list[Any]) -> AskForm:
     organisations = access(request).bookers()
     return AskForm(
         request.POST or None,

@@ -28,7 +28,6 @@ from booking.exports import export_violations
 from booking.models import Violation
 from booking.queries import violations as queries
 from booking.queries.standing import desk_standing
-from booking.queries.training import person_by_email
 from booking.queries.violations import with_desk
 from booking.rules.violation_names import USUAL, violation_label
 from booking.views.record import barred_line, shown
@@ -162,8 +161,7 @@ def create(request: HttpRequest) -> HttpResponse:
         made = _record(request, form)
         messages.success(request, _("On record. The person has been told."))
         return redirect("booking:violation", made.pk)
-    names = [(name, violation_label(name)) for name in USUAL]
-    context = {"form": form, "names": names}
+    context = {"form": form, "names": [violation_label(name) for name in USUAL]}
     return render(request, "booking/violation_new.html", context, status=422 if form.errors else 200)
 
 
@@ -171,7 +169,9 @@ def _record(request: HttpRequest, form: RecordForm) -> Violation:
     data = form.cleaned_data
     booking = queries.booking_to_note(access(request), data["booking"]) if data["booking"] else None
     instrument = booking.instrument if booking else form.instruments.get(data["instrument"])
-    user = person_by_email(data["email"]) if data["email"] and booking is None else None
+    party = None
+    if data["email"] and booking is None and instrument is not None:
+        party = queries.person_to_note(access(request), instrument, data["email"])
     wall = data["at"]
     return actions.record_violation(
         by=person(request),
@@ -179,7 +179,7 @@ def _record(request: HttpRequest, form: RecordForm) -> Violation:
         reason=data["reason"],
         at=local_boundary(wall.date(), wall.time(), instrument.zone) if wall and instrument else None,
         booking=booking,
-        person=user,
-        organisation=queries.organisation_of(user) if user else None,
+        person=party.user if party else None,
+        organisation=party.organisation if party else None,
         instrument=instrument,
     )

@@ -10,12 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from backend.accounts.auth import access, page, person
-from backend.accounts.models import Project
 from backend.core.errors import Forbidden
 from backend.core.http import go
 from backend.core.text import whole_number
@@ -23,6 +21,8 @@ from booking.actions import offering, waiting
 from booking.forms import wall_time
 from booking.models import OPEN_WAITS, Status
 from booking.queries import pages, waitlist
+from booking.queries.offers import shown_offers
+from booking.views.instrument import form_arguments
 from booking.views.when import reader_of
 from booking.waiting_forms import WaitForm
 from instruments.models import Instrument, Mode
@@ -39,7 +39,7 @@ def wait(request: HttpRequest, pk: int) -> HttpResponse:
     reader = reader_of(request)
     if not reader.may_book:
         raise Forbidden(detail=_("Your account belongs to no organisation that can book."))
-    arguments = _arguments(request, found, reader)
+    arguments = form_arguments(request, found, reader)
     if request.method != "POST":
         return _join_page(request, found, WaitForm(initial=_chosen(request, found), **arguments))
     form = WaitForm(request.POST, **arguments)
@@ -48,7 +48,7 @@ def wait(request: HttpRequest, pk: int) -> HttpResponse:
     data = form.cleaned_data
     waiting.join_waitlist(
         by=person(request),
-        user=person(request),
+        user=data["user"] or person(request),
         organisation=data["organisation"],
         instrument=found,
         start=data["start"],
@@ -61,14 +61,6 @@ def wait(request: HttpRequest, pk: int) -> HttpResponse:
     )
     messages.success(request, _("You are on the waitlist. As soon as time becomes free for you, you are told."))
     return go(request, reverse("booking:waiting"))
-
-
-def _arguments(request: HttpRequest, found: Instrument, reader: pages.Reader) -> dict[str, Any]:
-    """The organisations that the person may wait for, the chosen one first, and their projects; one query."""
-    organisations = sorted(access(request).bookers(), key=lambda one: one.pk != reader.organisation.pk)
-    projects = Project.objects.filter(organisation__in=[one.pk for one in organisations], active=True)
-    language = get_language() or ""
-    return {"instrument": found, "organisations": organisations, "projects": list(projects), "language": language}
 
 
 def _chosen(request: HttpRequest, found: Instrument) -> dict[str, Any]:
@@ -98,6 +90,7 @@ def _join_page(request: HttpRequest, found: Instrument, form: WaitForm, *, statu
         "form": form,
         "modes": [(mode, Mode(mode).label) for mode in pages.time_modes(found)],
         "mode": form["mode"].value(),
+        "by_sample": pages.terms_of(found, reader_of(request), timezone.now()).by_sample,
         "zone": found.timezone,
     }
     part = bool(request.headers.get("HX-Request")) and request.method == "POST"
@@ -112,7 +105,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     offers, rows = list(waitlist.offers_to(me, now)), list(waitlist.recent_waits(me, now)[:100])
     context = {
         "tab": "waiting",
-        "offers": offers,
+        "offers": shown_offers(offers, now),
         "waits": [row for row in rows if row.status in OPEN_WAITS and row.pk not in {each.pk for each in offers}],
         "ended": [row for row in rows if row.status not in OPEN_WAITS],
     }

@@ -20,13 +20,16 @@ from backend.core.fields import named
 from backend.core.text import whole_number
 from booking.actions.requesting import hold_until, quote_out
 from booking.forms import TimesForm, WishForm
-from booking.models import Booking
+from booking.models import Booking, Status
 from booking.queries import pages
 from booking.queries import times as free
-from booking.queries.alternatives import alternatives
+from booking.queries.alternatives import Other, explained
 from booking.queries.assess import assess
 from booking.queries.behalf import as_asked
+from booking.queries.cancellation import fee_at_once
 from booking.queries.changes import proposed
+from booking.queries.mine import own_booking_at
+from booking.queries.outranked import displaceable
 from booking.queries.wishes import Assessment, Wish, wish_of
 from booking.views import show
 from instruments.models import Instrument
@@ -43,10 +46,14 @@ def when(request: HttpRequest, found: Instrument, mode: str, chosen: dict[str, A
 
 
 def choose(terms: pages.Terms, mode: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """The strip of days and the times of the chosen day; three queries."""
+    """The strip of days and the times of the chosen day; three queries.
+
+    Where ``chosen`` names a booking that is ``moving``, the time that it would give up is free.
+    """
     found = terms.instrument
     within = free.horizon(found, terms.now)
-    times = free.read_times(found, within.start, within.end)
+    moving: Booking | None = chosen.get("moving")
+    times = free.read_times(found, within.start, within.end, but=moving.occupancy_id if moving else None)
     judge = terms.judge(mode)
     grid = judge.grid(within)
     length = _length(chosen, grid)
@@ -54,6 +61,8 @@ def choose(terms: pages.Terms, mode: str, chosen: dict[str, Any]) -> dict[str, A
     day = _day(chosen, days)
     shown = any(each.day == day for each in days)
     slots = free.day_slots(times, day, timedelta(minutes=length), judge) if shown else []
+    if moving:
+        slots = [slot for slot in slots if (slot.start, slot.end) != (moving.start, moving.end)]
     return {
         "days": days,
         "day": day,
@@ -105,16 +114,23 @@ def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetim
     assessed = assess(wish, now=now)
     if data["user"]:
         assessed = as_asked(mine, wish, assessed)
-    others = [] if assessed.bookable else alternatives(wish, now=now)
+    others: list[Other] = []
+    if not assessed.bookable:
+        assessed, others = explained(assessed, wish, now=now)
+    possible = {(each.wish.start, each.wish.end) for each in others if each.wish.instrument == found}
 
     def works(start: datetime, end: datetime) -> bool:
-        return assess(wish.at(start, end), now=now).bookable
+        return start != wish.start or (start, end) in possible
 
+    certain = assessed.bookable and not assessed.approval.roles
     return _shown(wish, assessed, now, works) | {
+        "fee_at_once": fee_at_once(wish, assessed, now=now) if certain else None,
         "which": form.which,
+        "displaces": ",".join(map(str, displaceable(assessed.refusals))) if reader.may_book else "",
         "wait_query": _wait_query(wish, assessed),
+        "own": own_booking_at(mine, wish) if _is_taken(assessed) else None,
         "repeat_query": _repeat_query(form) if reader.may_book else "",
-        "others": [_other(each, wish, found) for each in others],
+        "others": [_other(each, form, found) for each in others],
     }
 
 
@@ -123,38 +139,49 @@ REPEATED = "start end start_fold end_fold mode samples organisation project part
 
 def _repeat_query(form: WishForm) -> str:
     """For the link to a series that begins with this time."""
-    chosen = {name: form.data.get(name) for name in REPEATED if form.data.get(name)}
-    for name in ("start", "end"):
-        chosen[name] = show.wall(form.cleaned_data[name], form.zone)
-    return urlencode(chosen)
+    times = {name: show.wall(form.cleaned_data[name], form.zone) for name in ("start", "end")}
+    return urlencode(_kept(form) | times)
+
+
+def _kept(form: WishForm) -> dict[str, str]:
+    """What was typed, for a link to another page that asks the same."""
+    return {name: str(form.data[name]) for name in REPEATED if form.data.get(name)}
 
 
 def _wait_query(wish: Wish, assessed: Assessment) -> str:
     """For the link to the waitlist, where what is taken is among the reasons."""
-    if not any(refusal.code == "taken" for refusal in assessed.refusals):
+    if not _is_taken(assessed):
         return ""
     zone = wish.instrument.zone
     return urlencode({"start": show.wall(wish.start, zone), "end": show.wall(wish.end, zone), "mode": wish.mode})
 
 
-def moved(form: TimesForm, booking: Booking, now: datetime, *, by_lab: bool) -> dict[str, Any]:
+def _is_taken(assessed: Assessment) -> bool:
+    return any(refusal.code == "taken" for refusal in assessed.refusals)
+
+
+def moved(
+    form: TimesForm, booking: Booking, now: datetime, *, by_lab: bool, mover: Access | None = None
+) -> dict[str, Any]:
     """The same for another time of a booking, with its price before and after."""
     problem = _unready(form)
     if problem:
         return problem
     start, end = form.cleaned_data["start"], form.cleaned_data["end"]
-    return proposal(booking, start, end, now, by_lab=by_lab) | {"which": form.which}
+    return proposal(booking, start, end, now, by_lab=by_lab, mover=mover) | {"which": form.which}
 
 
-def proposal(booking: Booking, start: datetime, end: datetime, now: datetime, *, by_lab: bool) -> dict[str, Any]:
+def proposal(
+    booking: Booking, start: datetime, end: datetime, now: datetime, *, by_lab: bool, mover: Access | None = None
+) -> dict[str, Any]:
     """What `[start, end)` would mean for the booking, for `_answer.html` and `_drag.html`."""
-    change = proposed(booking, start, end, now=now, by_lab=by_lab)
+    change = proposed(booking, start, end, now=now, by_lab=by_lab, mover=mover)
     assessed = replace(change.assessed, refusals=change.refusals)
 
     def works(there: datetime, until: datetime) -> bool:
         return not proposed(booking, there, until, now=now, by_lab=by_lab).refusals
 
-    shown = _shown(wish_of(booking).at(start, end), assessed, now, works)
+    shown = _shown(wish_of(booking).at(start, end), assessed, now, works, waiting=booking)
     return shown | {"which": {}, "change": change}
 
 
@@ -178,9 +205,20 @@ def problems_of(form: forms.BaseForm) -> list[str]:
 
 
 def _shown(
-    wish: Wish, assessed: Assessment, now: datetime, works: Callable[[datetime, datetime], bool]
+    wish: Wish,
+    assessed: Assessment,
+    now: datetime,
+    works: Callable[[datetime, datetime], bool],
+    *,
+    waiting: Booking | None = None,
 ) -> dict[str, Any]:
-    """A rule's suggestion knows nothing of opening hours and of what is taken: only what ``works`` gets a button."""
+    """A rule's suggestion knows nothing of opening hours and of what is taken: only what ``works`` gets a button.
+
+    A booking that is ``waiting`` for approval goes on waiting, and is held no longer by being changed.
+    """
+    roles, asked = assessed.approval.roles, now
+    if waiting is not None and waiting.status == Status.REQUESTED:
+        roles, asked = roles or tuple(waiting.approval_roles), waiting.requested_at
     zone, length = wish.instrument.zone, wish.end - wish.start
     first, last = wish.start.astimezone(zone).date(), wish.end.astimezone(zone).date()
     return {
@@ -188,24 +226,27 @@ def _shown(
         "end": wish.end,
         "assessed": assessed,
         "refusals": show.offers(assessed.refusals, wish.start, length, zone, cache(works)),
-        "roles": show.roles_words(assessed.approval.roles),
-        "held_until": hold_until(wish, assessed, now, now=now) if assessed.approval.roles else None,
+        "roles": show.roles_words(roles),
+        "held_until": hold_until(wish, assessed, asked, now=now) if roles else None,
         "lines": show.lines(quote_out(assessed.quote)),
         "unknown_years": free.unknown_years(first, last),
     }
 
 
-def _other(each: dict[str, Any], wish: Wish, found: Instrument) -> dict[str, Any]:
+def _other(each: Other, form: WishForm, found: Instrument) -> dict[str, Any]:
     """An alternative as a button that fills the panel, or as a link to another instrument's panel."""
-    start, end = datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["end"])
+    instrument, start, end = each.wish.instrument, each.wish.start, each.wish.end
     out = {
-        **each,
+        "instrument": instrument,
         "start": start,
         "end": end,
         "wall_start": show.wall(start, found.zone),
         "wall_end": show.wall(end, found.zone),
+        "total": each.answer.quote.total,
+        "currency": each.answer.quote.currency,
     }
-    if each["instrument"] != found.pk:
-        chosen = {"start": each["start"], "end": each["end"], "mode": wish.mode}
-        out["url"] = f"{reverse('booking:instrument', args=[each['instrument']])}?{urlencode(chosen)}"
+    if instrument != found:
+        times = {name: at.astimezone(instrument.zone).isoformat() for name, at in (("start", start), ("end", end))}
+        kept = {name: value for name, value in _kept(form).items() if not name.endswith("_fold")}
+        out["url"] = f"{reverse('booking:instrument', args=[instrument.pk])}?{urlencode(kept | times)}"
     return out

@@ -11,16 +11,28 @@ from django.utils.translation import gettext as _
 
 from backend.core.errors import Refused, refuse
 from backend.core.periods import Period, subtract
+from backend.core.prepared import Prepared, among, insert
 from instruments.models import Instrument, Occupancy, Outage
 from instruments.rules import Taken, first_free_unit
 
 
 def lock_instruments(pks: Iterable[int]) -> dict[int, Instrument]:
     """Lock the rows, always in the order of their ids; on SQLite the write transaction is the lock."""
-    rows = Instrument.objects.filter(pk__in=set(pks)).order_by("pk").select_related("institution")
-    if settings.BOOKING_GUARDS:
-        rows = rows.select_for_update(of=("self",), no_key=True)
+    rows = (_LOCKED if settings.BOOKING_GUARDS else _UNLOCKED).objects(pks=sorted(set(pks)))
     return {row.pk: row for row in rows}
+
+
+_UNLOCKED = Prepared(
+    lambda: Instrument.objects.filter(among("pk", "pks")).order_by("pk").select_related("institution"),
+)
+_LOCKED = Prepared(
+    lambda: (
+        Instrument.objects.filter(among("pk", "pks"))
+        .order_by("pk")
+        .select_related("institution")
+        .select_for_update(of=("self",), no_key=True)
+    ),
+)
 
 
 def occupy(
@@ -47,7 +59,7 @@ def occupy(
     row = replacing or Occupancy(instrument=instrument)
     row.unit, row.start, row.end, row.kind = unit, start, end, kind
     try:
-        row.save()
+        row.save() if replacing else insert(row)
     except IntegrityError as error:  # then nothing else can be done in this transaction
         if "no_overlap" in str(error):
             raise taken() from error

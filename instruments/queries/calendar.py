@@ -10,6 +10,7 @@ from itertools import groupby
 from django.utils.translation import gettext_lazy as _
 
 from backend.core.memo import once
+from backend.core.prepared import Prepared
 from instruments.models import CalendarDay, DayKind
 from instruments.rules import Announced, PublicDays, built_in_days, public_days
 
@@ -32,8 +33,10 @@ def announced() -> frozenset[Announced]:
 
 
 def _read() -> frozenset[Announced]:
-    rows = CalendarDay.objects.order_by().values_list("year", "day", "kind")
-    return frozenset(Announced(year, day, kind == DayKind.HOLIDAY) for year, day, kind in rows)
+    return frozenset(Announced(year, day, kind == DayKind.HOLIDAY) for year, day, kind in _DAYS.rows())
+
+
+_DAYS = Prepared(lambda: CalendarDay.objects.order_by().values_list("year", "day", "kind"))
 
 
 def days_of(first: date, last: date) -> PublicDays:
@@ -112,9 +115,9 @@ def told_year(year: int) -> list[dict[str, object]] | None:
     return [{"day": day, "kind": kinds[off], "name": name} for day, name, off in built_in]
 
 
-def policy_days(first: date, last: date) -> dict[str, list[str]]:
-    """Holidays and worked weekends in the form of a policy's document, ranges joined."""
-    public = days_of(first, last)
+def policy_days(first: date, last: date, imported: frozenset[Announced] | None = None) -> dict[str, list[str]]:
+    """Holidays and worked weekends in the form of a policy's document, ranges joined; ``imported`` is `announced`."""
+    public = public_days(first.year, last.year, announced() if imported is None else imported)
     return {"holidays": _ranges(public.holidays), "workdays": _ranges(public.make_up)}
 
 

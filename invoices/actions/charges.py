@@ -17,6 +17,7 @@ from backend.audit.actions import Act, record_all
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.money import ZERO
+from backend.core.prepared import insert, insert_all
 from invoices.models import Charge, ChargeLine, ChargeState, Stage
 from invoices.rules import Line, as_posted, four_places, reversal, total_of
 
@@ -96,23 +97,23 @@ def open_charge(
     """
     posted = [as_posted(line) for line in lines]
     total = total_of(posted)
-    charge = Charge.objects.create(
-        source=source,
-        source_uid=source_uid,
-        institution_id=institution_id,
-        customer_id=customer_id,
-        project_id=project_id,
-        user_id=user_id,
-        subject=subject[:200],
-        service_date=service_date,
-        price_list=price_list[:100],
-        currency=currency,
-        reserved_total=total,
-        total=total,
+    charge = insert(
+        Charge(
+            source=source,
+            source_uid=source_uid,
+            institution_id=institution_id,
+            customer_id=customer_id,
+            project_id=project_id,
+            user_id=user_id,
+            subject=subject[:200],
+            service_date=service_date,
+            price_list=price_list[:100],
+            currency=currency,
+            reserved_total=total,
+            total=total,
+        )
     )
-    ChargeLine.objects.bulk_create(
-        posted_line(charge, Stage.RESERVED, position, line) for position, line in enumerate(posted, 1)
-    )
+    insert_all(posted_line(charge, Stage.RESERVED, position, line) for position, line in enumerate(posted, 1))
     return act_of(charge, "charge.reserved", {}, by_id or user_id)
 
 

@@ -50,7 +50,7 @@ def export_invoices(rows: InvoiceQuerySet, form: Format, name: str = "invoices")
         _("Fapiao number"),
         "SHA-256",
         _("Kind"),
-        _("Credits statement"),
+        _("Credits invoice"),
         _("Paid so far"),
         _("Balance"),
     ]
@@ -105,7 +105,7 @@ def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines
         _("Currency"),
         _("Calculation"),
         _("Kind"),
-        _("Credits statement"),
+        _("Credits invoice"),
     ]
     return table_response(form, name, header, _line_rows(rows))
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from backend.accounts.auth import access, current_organisation, page
-from backend.core.errors import NotFound
+from backend.accounts.models import Organisation
 from backend.core.export import Format
 from invoices.exports import tables
 from invoices.forms import InvoiceFilterForm
-from invoices.models import ChargeState, InvoiceQuerySet
+from invoices.models import ChargeState, Invoice, InvoiceQuerySet
 from invoices.queries.money import Money, money_of
 from invoices.queries.papers import listed, show
 from invoices.queries.scope import RECEIVERS, finance_of, visible_invoices
@@ -44,9 +45,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
     paginator = Paginator(listed(rows), PER_PAGE)
     page_obj = paginator.get_page(request.GET.get("page"))
     mine = visible_invoices(access(request)).order_by()
-    institutions = list(
-        mine.values_list("institution_id", "institution__name").distinct().order_by("institution__name")[:300]
-    )
+    institutions = _parties(mine, "institution")
     context = {
         "page_obj": page_obj,
         "rows": show(list(page_obj.object_list)),
@@ -55,9 +54,7 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "statuses": InvoiceFilterForm().fields["status"].choices,  # type: ignore[attr-defined]  # a ChoiceField
         "kinds": InvoiceFilterForm().fields["kind"].choices,  # type: ignore[attr-defined]  # a ChoiceField
         "periods": list(mine.values_list("period", flat=True).distinct().order_by("-period")[:36]),
-        "customers": list(
-            mine.values_list("customer_id", "customer__name").distinct().order_by("customer__name")[:300]
-        ),
+        "customers": _parties(mine, "customer"),
         "query": request.GET.urlencode(),
         "keeps_ledger": bool(finance_of(access(request))),
         "nav": "invoices:desk" if finance_of(access(request)) else "invoices:mine",
@@ -65,6 +62,13 @@ def invoice_list(request: HttpRequest) -> HttpResponse:
         "party": _party(bool(finance_of(access(request))), filters, len(institutions)),
     }
     return render(request, "invoices/list.html", context)
+
+
+def _parties(mine: QuerySet[Invoice], side: str) -> list[tuple[int, str]]:
+    """Who stands on this side of the invoices, by the name in the reader's language."""
+    language = get_language() or ""
+    found = Organisation.objects.filter(pk__in=mine.values(side)).order_by("name")[:300]
+    return sorted(((one.pk, one.label(language)) for one in found), key=lambda each: each[1])
 
 
 def _party(keeps_ledger: bool, filters: dict[str, Any], institutions: int) -> str:
@@ -94,7 +98,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     """What the organisation that the person acts for is charged."""
     customer = current_organisation(request)
     if customer is None:
-        raise NotFound
+        return render(request, "accounts/no_organisation.html", {"nav": "invoices:mine"})
     period = period_of(request)
     money = money_of(access(request), customer, period)
     return render(request, "invoices/mine.html", {"money": money, "months": months(period), "figures": _figures(money)})

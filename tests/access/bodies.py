@@ -262,6 +262,7 @@ BODIES: dict[str, Body] = {
     "POST /bookings/{pk}/cancel/": _step,
     "POST /bookings/{pk}/approve/": lambda w: _step(w, "requested"),
     "POST /bookings/{pk}/reject/": lambda w: _step(w, "requested"),
+    "POST /bookings/{pk}/coming/": _step,
     "POST /bookings/{pk}/start/": lambda w: _step(w, "soon"),
     "POST /bookings/{pk}/finish/": lambda w: _step(w, "running", end="2026-11-26T09:00"),
     "POST /bookings/{pk}/move/": lambda w: _step(w, **WALL),
@@ -444,7 +445,29 @@ QUERIES: dict[str, Body] = {
     "GET /api/v1/instruments/{pk}/availability": lambda w: {"from": SLOT["start"], "to": SLOT["end"]},
 }
 # Ids inside a body: to those who may not see the object, it answers as if there were none.
+# A number in a name is a place in a list.
 NAMED: dict[str, dict[str, str]] = {
+    **{
+        f"POST /api/v1/bookings/{path}": {
+            "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
+        }
+        for path in ("series", "series/preview")
+    },
+    **{
+        f"POST /api/v1/bookings/several{path}": {
+            "organisation": "enterprise", "project": "project", "items.0.instrument": "hidden",
+        }
+        for path in ("", "/check")
+    },
+    "POST /api/v1/bookings/several/find": {"organisation": "enterprise", "items.0.instrument": "hidden"},
+    "POST /api/v1/waitlist": {"organisation": "enterprise", "project": "project", "instrument": "hidden"},
+    "POST /api/v1/training-requests": {"organisation": "enterprise"},
+    "POST /api/v1/trainings": {
+        "institution": "institution", "group": "instrument_group", "instruments.0": "hidden",
+    },
+    "POST /api/v1/agreements": {"institution": "institution"},
+    "POST /api/v1/violations": {"booking": "confirmed", "instrument": "hidden"},
+    "POST /api/v1/standings/lift": {"institution": "institution"},
     "POST /api/v1/bookings": {
         "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
     },

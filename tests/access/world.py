@@ -219,6 +219,8 @@ def _time_and_money(world: World, clock: Any, plain: Instrument, strict: Instrum
         "feed": feed.pk,
         "calendar": address,
     }
+    # As a rule would have it that wants to hear beforehand whether they come.
+    Booking.objects.filter(pk=world.ids["confirmed"]).update(confirm_by=at(16, day=THURSDAY))
     world.private[str(issued.number)] = {"finance", "efinance", "eadmin", "member", "reader", "iadmin"}
     # What was theirs while they belonged there: their booking, and the address of their calendar.
     mine = dict.fromkeys(("requested", "confirmed", "soon", "running", "used"), left.pk)

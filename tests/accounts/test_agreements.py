@@ -115,7 +115,11 @@ def test_the_pages_enter_change_and_end_one() -> None:
     page = html(client.get("/manage/agreements/"))
     assert "1 agreement ends within 30 days." in page
     assert "Steel Works" in page
-    client.post(f"/manage/agreements/{made.pk}/", {**values, "audience": "partner"})
+    assert client.post(f"/manage/agreements/{made.pk}/", {**values, "version": "0"}).status_code == 412
+    client.post(f"/manage/agreements/{made.pk}/", {**values, "audience": "partner", "version": "1"})
+    assert 'name="version" value="2"' in html(client.get(f"/manage/agreements/{made.pk}/"))
+    stale = {"reason": "Moved", "day": "2026-11-30", "version": "1"}
+    assert client.post(f"/manage/agreements/{made.pk}/end/", stale).status_code == 412
     client.post(f"/manage/agreements/{made.pk}/end/", {"reason": "Moved", "day": "2026-11-30"})
 
     made.refresh_from_db()

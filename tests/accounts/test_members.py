@@ -379,3 +379,11 @@ def test_strangers_members_and_visitors_stay_outside() -> None:
     assert browser(user).get("/organisation/members/").status_code == 403
     assert browser(make_user()).get("/organisation/members/").status_code == 404
     assert access_of(user).has(organisation.pk)
+
+
+def test_who_lacks_the_role_is_told_who_can_give_it(db: None) -> None:
+    organisation = make_institution(name="示例中心", name_en="Example Centre")
+    page = browser(make_member(organisation, Role.MANAGER)).get("/organisation/members/")
+
+    assert page.status_code == 403
+    assert "Your role at Example Centre does not include this." in page.content.decode()

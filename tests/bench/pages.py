@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.test import Client
 from django.utils import timezone, translation
@@ -17,13 +16,18 @@ from backend.accounts.models import Membership, Organisation, Role, User
 from booking.actions.feeds import create_feed
 from booking.actions.requesting import request_booking
 from booking.models import Booking, FeedScope
+from booking.queries.assess import judge
+from booking.queries.reads import read_for
+from booking.queries.wishes import Wish
 from instruments.models import Instrument, Technique
 from invoices.models import Invoice
+from tests.bench.rules import put_rules
 
 Measure = tuple[str, Callable[[], Any]]
 API = "/api/v1"
 JSON = "application/json"
 FEED_EVENTS = 200
+HOUR = timedelta(hours=1)
 
 
 @dataclass
@@ -48,6 +52,10 @@ class People:
         self.admin = _client(customer, Role.ADMIN)
         self.manager = _client(self.lab, Role.MANAGER)
         self.finance = _client(ledger, Role.FINANCE)
+
+    def booker(self) -> User:
+        """Whose client ``member`` is."""
+        return User.objects.get(pk=self.member.session["_auth_user_id"])
 
 
 def most(rows: QuerySet[Any], column: str) -> int:
@@ -140,21 +148,23 @@ def _money(people: People) -> Iterator[Measure]:
 
 
 def _wishes(people: People) -> Iterator[Measure]:
-    """Noon of a Tuesday in two weeks, which the seeded bookings leave free."""
+    """Noon of a Tuesday in two weeks, which the seeded bookings leave free. What is booked as an action stays."""
     start = _monday() + timedelta(days=8, hours=12)
-    instrument = Instrument.objects.public().filter(mode_self=True).order_by("pk")[0]
+    bookable = Instrument.objects.public().filter(mode_self=True).select_related("institution")
+    instrument, ruled = bookable.order_by("pk")[:2]
     wish = _wish(instrument.pk, start)
-
-    def request_and_undo() -> Any:
-        with transaction.atomic():
-            answer = people.member.post(f"{API}/bookings", {**wish, "purpose": "measured"}, content_type=JSON)
-            transaction.set_rollback(True)
-        return answer
 
     yield "API check of a wish", lambda: people.member.post(f"{API}/bookings/check", wish, content_type=JSON)
     yield "API check refused, with alternatives", _check_of_taken(people)
-    yield "API booking request", request_and_undo
-    yield "booking as action", _request(people, instrument.pk, start)
+    hours = reversed(_free_hours(people, instrument))
+    yield (
+        "API booking request",
+        lambda: people.member.post(
+            f"{API}/bookings", {**_wish(instrument.pk, next(hours)), "purpose": "measured"}, content_type=JSON
+        ),
+    )
+    yield "booking as action", _request(people, instrument)
+    yield "booking as action, rules of every kind", _request(people, ruled, of_every_kind=True)
 
 
 def _wish(instrument: int, start: datetime, length: timedelta = timedelta(hours=1)) -> dict[str, Any]:
@@ -176,24 +186,39 @@ def _check_of_taken(people: People) -> Callable[[], Any]:
     return lambda: people.member.post(f"{API}/bookings/check", wish, content_type=JSON)
 
 
-def _request(people: People, instrument: int, start: datetime) -> Callable[[], Any]:
-    """All that booking does, without HTTP."""
-    user = User.objects.get(pk=people.member.session["_auth_user_id"])
-    wanted = Instrument.objects.select_related("institution").get(pk=instrument)
+def _request(people: People, instrument: Instrument, *, of_every_kind: bool = False) -> Callable[[], Any]:
+    """All that booking does, without HTTP: one free hour after another, each with a commit that reaches the disk."""
+    user = people.booker()
+    hours: list[datetime] = []
 
     def request() -> Any:
-        with transaction.atomic(), translation.override(user.language):
+        if not hours:  # the first time; what is asked before keeps the rules that it had
+            if of_every_kind:
+                put_rules(instrument)
+            hours.extend(reversed(_free_hours(people, instrument)))
+        start = hours.pop()
+        with translation.override(user.language):
             request_booking(
                 by=user,
                 user=user,
                 organisation=people.customer,
-                instrument=wanted,
+                instrument=instrument,
                 start=start,
-                end=start + timedelta(hours=1),
+                end=start + HOUR,
                 mode="self",
                 purpose="measured",
             )
-            transaction.set_rollback(True)
         return SimpleNamespace(status_code=201)
 
     return request
+
+
+def _free_hours(people: People, instrument: Instrument) -> list[datetime]:
+    """In the eight weeks from tomorrow; enough for twenty rounds and more."""
+    now = timezone.now()
+    first = now.replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+    starts = [first + number * HOUR for number in range(24 * 56)]
+    user = people.booker()
+    wishes = [Wish(instrument, start, start + HOUR, "self", people.customer, user) for start in starts]
+    reads = read_for(wishes, now=now)
+    return [wish.start for wish in wishes if judge(wish, reads).bookable]

@@ -94,3 +94,8 @@ def queries(client: Client, path: str) -> int:
         response = client.get(path)
     assert response.status_code == 200, response
     return len(caught)
+
+
+def codes(caught: Any) -> list[str]:
+    """Of every refusal that ``pytest.raises`` caught."""
+    return [refusal.code for refusal in caught.value.refusals]

@@ -8,8 +8,10 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from backend.accounts.models import User
+from backend.outbox.models import Channel, Message
 from booking.actions import ordering, results, sampling
 from booking.models import OrderStatus, SampleOrder
+from invoices.models import Charge
 from tests.booking.lab import Lab
 from tests.factories import make_price_list
 
@@ -90,3 +92,12 @@ LEAD = {
     ]
 }
 FROM = date(2026, 1, 1)
+S = OrderStatus
+
+
+def told(kind: str) -> set[int]:
+    return set(Message.objects.filter(kind=kind, channel=Channel.IN_APP).values_list("recipient", flat=True))
+
+
+def charge_of(order: SampleOrder) -> Charge:
+    return Charge.objects.get(source="sample_order", source_uid=order.uid)

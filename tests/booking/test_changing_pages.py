@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from booking.actions.changing import reschedule_booking
+from booking.actions.deciding import approve_booking
+from booking.actions.policies import save_policy
 from booking.actions.using import start_booking
 from booking.models import Booking, Status
 from tests.booking.lab import HTMX, Lab, browser, html, queries, wall
@@ -219,3 +222,40 @@ def test_calendars_read_as_much_for_many_bookings_as_for_one(lab: Lab) -> None:
         )
 
     assert counts[0] == counts[1]
+
+
+def test_the_lab_is_not_asked_to_agree_to_its_own_move() -> None:
+    lab = Lab(approval=True)
+    booking = approve_booking(booking=lab.book(9, 12), by=lab.manager)
+    times = {"start": at(13).isoformat(), "end": at(16).isoformat()}
+
+    asked = html(browser(lab.manager).post(f"/bookings/{booking.pk}/drag/", times))
+    by_customer = html(browser(booking.user).post(f"/bookings/{booking.pk}/drag/", times))
+    moved = reschedule_booking(
+        booking=booking, by=lab.manager, start=at(13), end=at(16), reason="Service before noon", by_lab=True
+    )
+
+    assert "needs approval again" not in asked
+    assert "needs approval again" in by_customer
+    assert (moved.status, moved.start) == (Status.CONFIRMED, at(13))
+
+
+def test_what_another_role_must_agree_to_waits_for_that_role_also_after_a_move_by_the_lab() -> None:
+    lab = Lab(approval=True)
+    booking = approve_booking(booking=lab.book(9, 12), by=lab.manager)
+    rule = {"kind": "require", "act": ["create", "change"], "that": {"audience": "internal"}, "else": "approve:finance"}
+    save_policy(instrument=lab.instrument, document={"rules": [rule]}, by=lab.manager)
+
+    moved = reschedule_booking(booking=booking, by=lab.manager, start=at(13), end=at(16), reason="Service", by_lab=True)
+
+    assert (moved.status, moved.approval_roles) == (Status.REQUESTED, ["finance"])
+
+
+def test_a_request_that_the_lab_moves_stays_a_request() -> None:
+    lab = Lab(approval=True)
+
+    moved = reschedule_booking(
+        booking=lab.book(9, 12), by=lab.manager, start=at(13), end=at(16), reason="Service", by_lab=True
+    )
+
+    assert moved.status == Status.REQUESTED

@@ -23,7 +23,7 @@ from tests.factories import make_enterprise, make_instrument, make_member, make_
 from tests.servers import granian
 
 CLIENTS = 50
-SLOTS = int(os.environ.get("CONTENTION_SLOTS", "40"))
+SLOTS = int(os.environ.get("CONTENTION_SLOTS", "10"))
 
 pytestmark = [pytest.mark.parallel, pytest.mark.usefixtures("committed")]
 

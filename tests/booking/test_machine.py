@@ -150,15 +150,19 @@ class Model:
         which.status = "cancelled"
         return set()
 
+    def against_moving(self, which: Plain, start: datetime, end: datetime) -> Iterator[str]:
+        if (start, end) == (which.start, which.end):
+            yield "same_time"
+        if self.now >= which.start:
+            yield "begun"
+        elif which.status == "confirmed" and self.now > which.start - 24 * HOUR:
+            yield "too_late"
+
     def move(self, which: Plain, start: datetime, end: datetime) -> set[str]:
         if which.status not in LIVE:
             return {"wrong_status"}
-        if (start, end) == (which.start, which.end):
-            return {"same_time"}
-        if self.now >= which.start:
-            return {"begun"}
-        if which.status == "confirmed" and self.now > which.start - 24 * HOUR:
-            return {"too_late"}
+        if impossible := set(self.against_moving(which, start, end)):
+            return impossible
         found = self.reasons(which.person, start, end, which)
         if not found:
             smaller = which.start <= start and end <= which.end

@@ -20,6 +20,8 @@ KINDS = [
     "booking_rescheduled",
     "booking_displaced",
     "booking_reminder",
+    "booking_to_confirm",
+    "booking_unconfirmed",
     "booking_no_show",
     "booking_completed",
     "booking_time_free",

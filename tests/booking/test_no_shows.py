@@ -343,7 +343,7 @@ def test_the_page_of_a_no_show_says_what_is_due_and_lets_the_lab_correct_it(lab:
     assert "the lab can log the use instead" in customer
     assert "Log the use after all" not in customer
     assert "Log the use after all" in manager
-    assert "fee 150.00" in customer  # in the story
+    assert "fee ¥150.00" in customer  # in the story
 
     body = {"version": 2, "start": "2026-12-01T09:00", "end": "2026-12-01T09:20", "samples": "", "comment": ""}
     assert browser(lab.manager).post(f"{page}finish/", body).status_code == 302

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -200,3 +201,34 @@ def test_api_displaces_only_the_hits_that_were_named(lab: Lab) -> None:
     assert (first.status_code, first.json()["errors"][0]["params"]["booking"]) == (409, booking.pk)
     assert [entry["code"] for entry in wrong.json()["errors"]] == ["hits_changed", "hits_booking"]
     assert right.status_code == 201
+
+
+# --- drawn on the desk ---------------------------------------------------------------------------------------------
+
+
+def test_an_outage_drawn_on_the_desk_leaves_the_reader_there(lab: Lab) -> None:
+    client = browser(lab.manager)
+    drawn = {"instrument": lab.instrument.pk, "start": at(9).isoformat(), "end": at(12).isoformat()}
+
+    form = html(client.get("/desk/outage/", drawn))
+    done = client.post(page_of(lab), {**FORM, "back": "calendar"}, headers=HTMX)
+
+    assert '<input type="hidden" name="back" value="calendar">' in form
+    assert (done.status_code, "HX-Redirect" in done) == (204, False)
+    told = json.loads(done["HX-Trigger"])
+    assert "booking-changed" in told
+    assert told["toast"]["text"] == "The instrument is out of service at this time. No booking was hit."
+
+
+def test_the_dialog_of_a_drawn_outage_lists_who_is_hit_and_stays_a_dialog(lab: Lab) -> None:
+    booking = lab.book(10, 11)
+    client = browser(lab.manager)
+
+    shown = html(client.post(page_of(lab), {**FORM, "back": "calendar"}, headers=HTMX))
+    done = client.post(page_of(lab), {**FORM, "back": "calendar", "displace": "1", "hit": [booking.pk]}, headers=HTMX)
+
+    assert "It hits 1 booking" in shown
+    assert '<input type="hidden" name="back" value="calendar">' in shown
+    assert "1 booking was displaced, and its customer was told." in json.loads(done["HX-Trigger"])["toast"]["text"]
+    booking.refresh_from_db()
+    assert booking.status == Status.DISPLACED

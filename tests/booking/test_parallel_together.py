@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +10,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 from django.test import override_settings
 
 from backend.audit.actions import faults
@@ -54,17 +52,9 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     constraints.create_guards()
 
 
-def timed(call: Callable[[], Any], took: list[float]) -> Any:
-    start = time.perf_counter()
-    try:
-        return call()
-    finally:
-        took.append(time.perf_counter() - start)
-
-
 def rush(calls: list[Callable[[], Any]]) -> tuple[Outcome, list[float]]:
-    took: list[float] = []
-    return at_once([partial(timed, call, took) for call in calls], timeout=120), took
+    outcome = at_once(calls, timeout=120)
+    return outcome, outcome.finished
 
 
 def wish_of(instrument: Instrument, start: int = 9, end: int = 11, user: Any = None) -> Wish:
@@ -85,7 +75,6 @@ def series_calls(lab: Lab, on_conflict: str = "fail", count: int = WRITERS) -> l
 
 def test_fifty_series_want_the_same_weeks_and_one_gets_them() -> None:
     lab = Lab()
-    before = deadlocks()
 
     outcome, took = rush(series_calls(lab))
 
@@ -93,18 +82,8 @@ def test_fifty_series_want_the_same_weeks_and_one_gets_them() -> None:
     assert (Series.objects.count(), Booking.objects.count(), Occupancy.objects.count()) == (1, 4, 4)
     assert overlaps(lab) == 0
     assert not list(faults())
-    assert deadlocks() == before
+    assert outcome.queued, (outcome.deadlocks, outcome.stall)
     assert max(took) < LONGEST_WAIT
-
-
-def deadlocks() -> int:
-    """Since the database began; SQLite knows none."""
-    if connection.vendor == "sqlite":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        found: int = cursor.fetchone()[0]
-    return found
 
 
 def test_fifty_series_that_take_what_is_left_share_without_overlap() -> None:
@@ -147,13 +126,12 @@ def priced() -> Instrument:
 
 def test_fifty_experiments_name_the_instruments_in_different_orders_and_one_gets_them() -> None:
     instruments = [priced() for _ in range(3)]
-    before = deadlocks()
 
     outcome, took = rush(bundle_calls(instruments))
 
     assert (len(outcome.results), outcome.error_counts()) == (1, {"Refused": WRITERS - 1})
     assert (Bundle.objects.count(), Booking.objects.count(), Occupancy.objects.count()) == (1, 3, 3)
-    assert deadlocks() == before
+    assert outcome.queued, (outcome.deadlocks, outcome.stall)
     assert max(took) < LONGEST_WAIT
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from booking.actions.requesting import request_booking
 from booking.models import Booking
 from booking.queries.alternatives import others
 from booking.queries.assess import assess
+from booking.queries.facts import CountedReads, request_of, rules_in_force
 from booking.queries.wishes import Wish
 from instruments.models import Technique
 from tests.booking.lab import Lab
@@ -28,6 +29,7 @@ PARTIES = (
     ["group", "instrument"], ["project", "instrument"], ["organisation", "instrument"], ["person", "mode"],
     ["organisation", "mode"], ["person", "organisation"], ["person", "project"],
 )  # fmt: skip
+BY_ORGANISATION = '"booking_booking"."organisation_id" = '
 OVER = ("day", "week", "month", "7d", "open", "overlap", "near 2h")
 
 
@@ -102,6 +104,40 @@ def test_each_of_the_fifteen_counts(lab: Lab, place: int) -> None:
     answer = assess(wish_in(lab, 9 if over == "overlap" else 11), now=timezone.now())
 
     assert [refusal.code for refusal in answer.refusals] == ["quota"]
+
+
+def counted(lab: Lab, document: dict[str, Any], now: datetime) -> tuple[list[int], str]:
+    """The bookings that a wish for tomorrow's nine o'clock looks at, and the query that found them."""
+    save_policy(instrument=lab.instrument, document=document, by=lab.manager)
+    reads = CountedReads()
+    book = rules_in_force([lab.instrument], now)[lab.instrument.pk].book
+    reads.add(book, request_of(wish_in(lab, 9 + 24), "enterprise", made=now), "create", now)
+    with CaptureQueriesContext(connection) as caught:
+        found = [row["id"] for row in reads.rows()]
+    return found, "".join(query["sql"] for query in caught.captured_queries)
+
+
+def test_what_is_over_is_not_read_for_what_is_still_open(lab: Lab) -> None:
+    booking = request(wish_in(lab, 9))
+    quota = {"rules": [{"kind": "quota", "per": ["organisation"], "over": "open", "max": 1}]}
+
+    assert counted(lab, quota, booking.end - timedelta(minutes=1))[0] == [booking.pk]
+    assert counted(lab, quota, booking.end + timedelta(minutes=1))[0] == []
+    everything = {"rules": [{**quota["rules"][0], "over": "ever"}]}
+    assert counted(lab, everything, booking.end + timedelta(minutes=1))[0] == [booking.pk]
+
+
+def test_bookings_within_those_of_another_quota_are_not_asked_for_twice(lab: Lab) -> None:
+    booking = request(wish_in(lab, 9))
+    wide = {"kind": "quota", "per": ["organisation"], "over": "week", "max": 9}
+    within = {"kind": "quota", "per": ["organisation", "instrument"], "over": "day", "max": 9}
+    beyond = {**within, "over": "year"}
+
+    found, sql = counted(lab, {"rules": [wide, within]}, booking.start)
+    both, longer = counted(lab, {"rules": [wide, beyond]}, booking.start)
+
+    assert found == both == [booking.pk]
+    assert (sql.count(BY_ORGANISATION), longer.count(BY_ORGANISATION)) == (1, 2)
 
 
 def test_alternatives_need_as_many_queries_for_many_instruments(lab: Lab) -> None:

@@ -57,6 +57,7 @@ def test_parallel_bookings_never_exceed_the_quota_of_their_organisation() -> Non
 
     assert set(outcome.error_counts()) <= {"Refused", "Busy"}
     assert len(outcome.results) == Booking.objects.count() == ALLOWED
+    assert outcome.queued, (outcome.deadlocks, outcome.stall)
 
 
 def test_negative_control_without_the_lock_the_quota_is_exceeded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,10 +25,10 @@ from tests.booking.lab import HTMX, Lab, browser, html, queries
 from tests.factories import make_member
 
 pytestmark = pytest.mark.django_db
-FOLDER = Path(__file__).resolve().parent.parent / "data" / "rulebook" / "policies"
+FOLDER = Path(__file__).resolve().parent.parent / "data" / "rulebook"
 POLICIES = [
     (f"{path.stem}-{name}", document)
-    for path in sorted(FOLDER.glob("*.json"))
+    for path in (*sorted(FOLDER.glob("policies/*.json")), *sorted(FOLDER.glob("published/*.json")))
     for name, document in json.loads(path.read_text(encoding="utf-8"))["policies"].items()
 ]
 EVERYTHING: dict[str, Any] = {
@@ -228,7 +228,7 @@ def test_changing_one_number_changes_only_that(lab: Lab, document: dict[str, Any
             data["r.topic"] = ["changed"]
             expected = {**rule, "topic": "changed"}
         else:
-            data[name] = ["77"]
+            data[name] = ["7777"]
             expected = _with_number(rule, name.split(".")[1:])
         desk.send(data)
         assert desk.draft == {
@@ -249,9 +249,9 @@ def _is_number(name: str, value: list[str]) -> bool:
 
 
 def _with_number(value: Any, steps: list[str]) -> Any:
-    """The value with 77 at the place that the name of a field says."""
+    """The value with 7777 at the place that the name of a field says."""
     if not steps:
-        return 77
+        return 7777
     value = copy.deepcopy(value)
     if isinstance(value, list):
         at: Any = int(steps[0])
@@ -515,6 +515,13 @@ def test_the_sentence_follows_the_form_in_both_languages(lab: Lab) -> None:
         ("moment", "start -3d @24:00", "3 days before the start, end of that day"),
         ("moment", "soon", "This is no moment."),
         ("duration", "2wd", "2 working days"),
+        ("ending", "2wd", "2 working days"),
+        ("ending", "at #last @24:00", "end of that day"),
+        ("ending", "2026-07-31 @24:00", "2026-07-31"),
+        ("ending", "soon", "Write a duration like 14d"),
+        ("bound", "12.5", ""),
+        ("bound", "start +30d", "30 days after the start"),
+        ("bound", "many", "Write a number, or for dates a moment"),
         ("window", "Mon-Fri 20:00-24:00", "20:00–24:00"),
         ("window", "peak", ""),
         ("over", "near 2h", "less than 2 hours apart"),
@@ -550,3 +557,39 @@ def test_layers_have_drafts_of_their_own(lab: Lab) -> None:
     saved = Policy.objects.get()
     assert (saved.layer, saved.organisation) == (Layer.INSTITUTION, lab.institution)
     assert "Not saved yet" not in html(client.get(f"/manage/instruments/{lab.instrument.pk}/rules/"))
+
+
+def test_a_ladder_offers_the_violations_by_name_with_their_weights(lab: Lab) -> None:
+    desk = Desk(lab, {"rules": [{"kind": "ladder", "count": ["no_show"], "steps": [{"at": 3, "do": "warn"}]}]})
+    edit = f"{desk.page}edit/?rule=0"
+    page = html(desk.client.get(edit))
+    sent = Fields(page, "rule-form").data
+    name = next(each for each in sent if sent[each] == ["no_show"])
+
+    sent[name] = ["no_show", "late"]
+    sent[f"{name}.late"] = ["0.5"]
+    sent[f"{name}.others"] = ["dirty × 2"]
+    desk.client.post(f"{desk.page}edit/", {**sent, "do": "done"})
+    desk.client.post(
+        f"{desk.page}change/", {**Fields(html(desk.client.get(desk.page)), "save-rules").data, "do": "save"}
+    )
+
+    assert all(word in page for word in ("no-show", "late arrival", "any violation"))
+    kept = Policy.objects.order_by("version").last()
+    assert kept is not None
+    assert kept.document["rules"][0]["count"] == {"no_show": 1, "late": 0.5, "dirty": 2}
+
+
+def test_moments_are_offered_with_what_they_mean(lab: Lab) -> None:
+    page = html(browser(lab.manager).get(f"/manage/instruments/{lab.instrument.pk}/rules/edit/?new=deadline"))
+
+    assert '<option value="start -24h">24 hours before the start</option>' in page
+
+
+def test_the_form_names_the_instrument_in_the_readers_language(lab: Lab) -> None:
+    lab.instrument.name_en = "Raman microscope"
+    lab.instrument.save()
+
+    page = html(browser(lab.manager).get(f"/manage/instruments/{lab.instrument.pk}/rules/edit/?new=quota"))
+
+    assert "Raman microscope" in page

@@ -302,6 +302,20 @@ def test_labels_have_a_code_for_each_bag(monkeypatch: pytest.MonkeyPatch) -> Non
     assert browser(bench.stranger).get(f"/samples/{order.pk}/labels.pdf").status_code == 404
 
 
+@pytest.mark.parametrize(("kinds", "labels"), [(20, 240), (21, 21)])
+def test_labels_of_a_large_order_can_be_drawn_in_time(monkeypatch: pytest.MonkeyPatch, kinds: int, labels: int) -> None:
+    """Two beside each other are laid out together, never all at once: that takes minutes."""
+    bench = Bench()
+    order = bench.submit([{"name": f"Powder {n}", "quantity": 12, "parameters": {"points": 1}} for n in range(kinds)])
+    drawn: list[str] = []
+    monkeypatch.setattr(pdf, "render", lambda text: drawn.append(text) or b"%PDF-")
+
+    browser(bench.manager).get(f"/samples/{order.pk}/labels.pdf")
+
+    assert drawn[0].count('class="label"') == labels
+    assert drawn[0].count('class="pair"') == (labels + 1) // 2
+
+
 # --- API -------------------------------------------------------------------------------------------------------------
 
 

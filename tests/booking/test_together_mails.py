@@ -51,7 +51,7 @@ def test_a_mail_names_every_date(kind: str, language: str) -> None:
 
 def test_what_was_skipped_what_is_due_and_the_reason_are_said() -> None:
     assert "2026-12-15 09:00" in mail("bookings_made", "en", skipped=["2026-12-15 09:00–12:00"])[1]
-    assert "A cancellation fee of 60.00 CNY is due." in mail("bookings_cancelled", "en", fee="60.00", by_lab=False)[1]
+    assert "A cancellation fee of ¥60.00 is due." in mail("bookings_cancelled", "en", fee="60.00", by_lab=False)[1]
     assert "Nothing is charged." in mail("bookings_cancelled", "en", fee="0.00", by_lab=True)[1]
     assert "No capacity" in mail("bookings_decided", "en", approved=False, reason="No capacity")[1]
     assert "approved" in mail("bookings_decided", "en", approved=True)[1]

@@ -258,7 +258,7 @@ def test_use_from_start_to_the_final_charge(clock: Any) -> None:
 
     assert booking.status == Status.COMPLETED
     assert (usage.start, usage.end, usage.samples, usage.state) == (at(9, 5), at(11, 30), 3, UsageState.SUBMITTED)
-    assert "The charge is final and goes on the next statement." in page
+    assert "The charge is final and goes on the next invoice." in page
     assert "Use verified" in page
     assert "To be invoiced" in page
 

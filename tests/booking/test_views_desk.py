@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
@@ -298,3 +299,35 @@ def test_the_log_has_equal_query_counts_for_one_row_and_thirty(clock: Any) -> No
         finish_booking(booking=booking, by=lab.manager, start=booking.start, end=booking.end)
 
     assert queries(browser(lab.manager), f"/usage/?day={DAY:%Y-%m-%d}") == one
+
+
+def test_all_requests_can_be_marked_at_once() -> None:
+    lab = Lab(approval=True)
+    one, two = lab.book(9, 10), lab.book(11, 12)
+    client = browser(lab.manager)
+
+    before = html(client.get(f"/desk/?request={one.pk}"))
+    marked = html(client.get(f"/desk/?request={one.pk}&pick=all"))
+
+    assert "mark all" in before
+    assert "2 requests are marked" in marked
+    assert f'name="marked" value="{two.pk}:{two.version}"' in marked
+    assert "mark all" not in marked
+
+
+def test_on_a_phone_too_all_uses_can_be_selected(clock: Any) -> None:
+    lab = Lab()
+    logged(lab, 9, 12)
+    clock.move_to(at(21))
+
+    page = html(browser(lab.manager).get("/usage/"))
+
+    assert re.search(r'<label class="form-check d-md-none[^>]*>\s*<input[^>]*data-check-all="usage"', page)
+
+
+def test_the_desk_is_one_tap_away_on_a_phone_for_who_decides() -> None:
+    lab = Lab()
+    link = '<a class="tab" href="/desk/"'
+
+    assert link in html(browser(lab.manager).get("/bookings/"))
+    assert link not in html(browser(lab.book(9, 10).user).get("/bookings/"))

@@ -15,6 +15,7 @@ from backend.core.errors import Refused
 from booking.actions.appealing import appeal_violation, record_violation, strike_out_violation
 from booking.actions.credit import save_credit_rules
 from booking.actions.policies import save_policy
+from booking.actions.using import start_booking
 from booking.models import Appeal, AppealState, Attachment, CreditRules, Violation
 from booking.queries.credit import credit_of, credits_for
 from tests.booking.lab import HTMX, Lab, browser, html, queries
@@ -323,3 +324,21 @@ def test_a_customer_without_a_suspension_has_none_lifted(lab: Lab) -> None:
 
     assert answer.status_code == 409
     assert answer.json()["errors"][0]["code"] == "nothing_to_lift"
+
+
+def test_a_violation_is_named_in_words_and_begun_on_the_bookings_page(lab: Lab, clock: Any) -> None:
+    booking = lab.book(10, 11)
+    clock.move_to(at(10))
+    start_booking(booking=booking, by=booking.user)
+    page = browser(lab.manager)
+
+    there = html(page.get(f"/bookings/{booking.pk}/"))
+    own = html(browser(booking.user).get(f"/bookings/{booking.pk}/"))
+    form = html(page.get(f"/manage/violations/new/?booking={booking.pk}"))
+    page.post("/manage/violations/new/", {"name": "Left early", "booking": booking.pk, "reason": "Seen"})
+
+    assert f'href="/manage/violations/new/?booking={booking.pk}"' in there
+    assert "/manage/violations/new/" not in own
+    assert f'value="{booking.pk}"' in form
+    assert '<option value="Left early">' in form
+    assert Violation.objects.get().name == "early_leave"

@@ -13,7 +13,7 @@ from booking.actions.policies import save_policy
 from booking.models import Booking, Status, Wait, WaitStatus
 from tests.booking.lab import HTMX, NOW, Lab, browser, html, queries, wall
 from tests.booking.test_mails import mail
-from tests.booking.test_waitlist import INSIDE_FIRST, person, wait_for
+from tests.booking.waiting import INSIDE_FIRST, person, wait_for
 from tests.conftest import ApiClient
 from tests.factories import at, make_enterprise, make_member
 

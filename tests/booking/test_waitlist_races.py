@@ -24,7 +24,7 @@ from booking.queries import assess as assessing
 from instruments.models import Occupancy, OccupancyKind, Outage
 from tests.booking.lab import NOW, Lab
 from tests.booking.test_contention import drop_every_guard
-from tests.booking.test_waitlist import person, wait_for
+from tests.booking.waiting import person, wait_for
 from tests.factories import at
 from tests.parallel import Outcome, at_once
 

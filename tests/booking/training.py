@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from backend.accounts.models import User
+from backend.audit.models import Entry
+from backend.outbox.models import Channel, Message
 from booking.actions.courses import create_course, create_session
 from booking.actions.training import Result, enrol, record_results, request_training
 from booking.models import Course, Qualification, TrainingRequest, TrainingSession
@@ -51,3 +53,12 @@ class School(Lab):
         clock.move_to(request.session.end + timedelta(hours=1))
         record_results(session=request.session, results=[Result(request, "passed", score)], by=self.manager)
         return Qualification.objects.get(request=request)
+
+
+def told(kind: str) -> set[int]:
+    return set(Message.objects.filter(kind=kind, channel=Channel.IN_APP).values_list("recipient", flat=True))
+
+
+def acts() -> list[str]:
+    rows = Entry.objects.filter(object_type__in=["training", "qualification"]).order_by("pk")
+    return list(rows.values_list("action", flat=True))

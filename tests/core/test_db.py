@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
@@ -118,6 +119,28 @@ def test_real_contention_never_becomes_an_error(committed: None) -> None:
     assert set(outcome.error_counts()) <= {"Busy"}
     assert outcome.results
     assert Organisation.objects.values("name").distinct().count() == 1
+
+
+@pytest.mark.parallel
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="row locks are PostgreSQL's")
+@pytest.mark.parametrize("opposite", [False, True])
+def test_a_queue_is_told_from_a_deadlock(opposite: bool, committed: None) -> None:
+    """Four who each hold two rows for a while: one after the other, or in each other's way."""
+    one, two = make_institution().pk, make_institution().pk
+
+    @atomic_action
+    def hold(first: int, second: int) -> None:
+        Organisation.objects.select_for_update().get(pk=first)
+        time.sleep(0.4)
+        Organisation.objects.select_for_update().get(pk=second)
+
+    pairs = [(one, two), (two, one) if opposite else (one, two)] * 2
+    outcome = at_once([partial(hold, *pair) for pair in pairs])
+
+    assert not outcome.errors
+    assert outcome.finished[-1] > 1
+    assert outcome.queued is not opposite
+    assert (outcome.deadlocks > 0) is opposite
 
 
 @pytest.mark.parallel

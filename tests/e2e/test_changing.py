@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -168,3 +169,24 @@ def test_the_desk_by_its_keys(sign_in: Callable[..., Page]) -> None:
 
     expect(page.locator(".desk-list li")).to_have_count(count - 2)
     expect(page.locator(".toast-line").first).to_be_visible()
+
+
+def test_keys_typed_ahead_are_about_what_comes(sign_in: Callable[..., Page]) -> None:
+    """On a slow line a key must not decide about the request that is just leaving the screen."""
+    page = sign_in(MANAGER)
+    page.goto("/desk/")
+    titles = page.locator(".desk-list .desk-name").all_inner_texts()
+    first = page.locator(".desk-list li").nth(0).locator("a").get_attribute("href")
+
+    def slowly(route: Any) -> None:
+        time.sleep(0.5)
+        route.continue_()
+
+    page.route(re.compile(r"/desk/\?request="), slowly)
+    for key in "xjxj":
+        page.keyboard.press(key)
+
+    expect(page.locator(".desk-marked-list li")).to_have_count(2)
+    expect(page.locator(".desk-marked-list li").nth(1)).to_contain_text(titles[1])
+    expect(page.locator(".desk-list li").nth(2)).to_have_class("on")
+    assert page.locator(".desk-list li").nth(0).locator("a").get_attribute("href") == first

@@ -125,7 +125,7 @@ def book(page: Page, instrument: int, start: datetime) -> int:
     page.wait_for_url("**/instruments/**")
     page.locator(f"a[href^='/instruments/{instrument}/']").first.click()
     page.wait_for_url(f"**/instruments/{instrument}/**")
-    page.locator("#modes label", has_text="自主").click()
+    page.locator("#modes label", has_text="委托").click()
     page.locator("#id_end").fill(f"{start + timedelta(hours=1):%Y-%m-%dT%H:%M}")
     page.locator("#id_start").fill(f"{start:%Y-%m-%dT%H:%M}")
     page.locator("#id_start").blur()

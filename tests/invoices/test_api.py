@@ -363,7 +363,7 @@ def test_lines_are_exported(world: World) -> None:
     assert len(rows) == 2
     assert rows[1][:2] == [invoice.number, "1"]
     assert rows[1][9:17] == ["time", "机时费", "1", "小时", "100.00", "100.00", "CNY", "1 × 100.00 = 100.00"]
-    assert rows[1][17:] == ["Statement", ""]
+    assert rows[1][17:] == ["Invoice", ""]
 
 
 def test_exports_hold_only_what_one_may_see(world: World) -> None:

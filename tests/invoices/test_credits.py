@@ -267,7 +267,7 @@ def test_the_payers_hear_of_it_and_the_chain_holds_it(ledger: Ledger) -> None:
 
     message = Message.objects.get(kind="invoice_credited", channel="mail")
     subject, body = render(message)
-    assert (message.recipient, subject) == (payer, f"Credit note {note.number} for statement {invoice.number}")
+    assert (message.recipient, subject) == (payer, f"Credit note {note.number} for invoice {invoice.number}")
     assert "Wrong customer data." in body
     assert f"/invoices/{note.pk}/" in body
     entries = Entry.objects.filter(object_id__in=[str(invoice.uid), str(note.uid)]).order_by("sequence")

@@ -187,7 +187,7 @@ def test_the_customers_administrators_hear_of_it_in_their_language(ledger: Ledge
     messages = Message.objects.filter(kind="invoice_issued")
     assert {message.recipient for message in messages} == {admin}
     subject, body = render(messages[0])
-    assert subject == f"Statement {invoice.number}: ¥1,234.00"
+    assert subject == f"Invoice {invoice.number}: ¥1,234.00"
     assert f"/invoices/{invoice.pk}/" in body
     assert ledger.institution.name in body
 

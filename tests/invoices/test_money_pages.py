@@ -283,7 +283,7 @@ def test_tables_carry_signs_kinds_and_payments(world: World) -> None:
 
     assert papers[note.number][10] == "-100.00"
     assert papers[note.number][-4:] == ["Credit note", invoice.number, "0.00", "0.00"]
-    assert papers[paid.number][-4:] == ["Statement", "", "40.00", "60.00"]
+    assert papers[paid.number][-4:] == ["Invoice", "", "40.00", "60.00"]
     assert (lines[note.number][14], lines[note.number][-2:]) == ("-100.00", ["Credit note", invoice.number])
     assert payments[1][0] == paid.number
     assert payments[1][5:9] == ["2026-12-15", "40.00", "CNY", "R1"]

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from backend.accounts.models import Project, Role, User
+from backend.accounts.models import Organisation, Project, Role, User
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import ChargeState, Invoice
 from tests.factories import make_charge, make_enterprise, make_institution, make_line, make_member, make_user
@@ -313,8 +313,10 @@ def test_a_plain_member_is_led_from_the_invoices_to_their_money(world: World) ->
     assert browser(make_user()).get("/invoices/").status_code == 200
 
 
-def test_the_money_page_is_for_people_of_an_organisation() -> None:
-    assert browser(make_user()).get("/money/").status_code == 404
+def test_the_money_page_leads_who_belongs_to_no_organisation_to_one() -> None:
+    page = browser(make_user()).get("/money/").content.decode()
+
+    assert "You belong to no organisation yet" in page
 
 
 GETS = ["", "pdf/", "pdf-state/", "lines.csv", "lines.xlsx"]
@@ -397,3 +399,16 @@ def test_pages_have_no_inline_style_or_script(world: World) -> None:
         body = page[page.index("<main") : page.index("</main>")]
         assert "style=" not in body
         assert "<script" not in body
+
+
+def test_the_filters_name_organisations_in_the_readers_language(world: World) -> None:
+    world.issued("2026-11")
+    Organisation.objects.filter(pk=world.customer.pk).update(name="示例新材料", name_en="Example New Materials")
+    other = world.issued("2026-12")
+
+    page = html(browser(world.finance).get("/invoices/"))
+    chinese = html(browser(world.finance).get("/invoices/", headers={"accept-language": "zh-hans"}))
+
+    assert f'<option value="{other.customer_id}">Example New Materials</option>' in page
+    assert "示例新材料</option>" not in page
+    assert "示例新材料</option>" in chinese

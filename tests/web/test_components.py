@@ -208,7 +208,7 @@ def test_problems_say_what_would_help() -> None:
         "Taken.",
         "Choose another time.",
         "Possible:",
-        "Tomorrow 09:00",
+        "tomorrow 09:00",
         "Fri, Mar 6 09:00",
     ):
         assert said in html

@@ -21,7 +21,7 @@ from backend.audit.models import Entry
 from backend.outbox.models import Message, State
 from backend.web.seed.accounts import ACCOUNTS, PASSWORD, UNIVERSITY
 from backend.web.seed.demo import is_demo, load_demo
-from booking.models import Attachment, Booking, Status, Usage
+from booking.models import Attachment, Booking, Bundle, ReasonTemplate, Series, Status, Usage
 from instruments.models import Instrument, OpeningHours, PriceList
 from invoices.models import Charge, ChargeState, Invoice
 
@@ -101,6 +101,14 @@ class TestDemo:
         assert waiting.filter(instrument__institution__code=UNIVERSITY).count() >= 3
         assert waiting.filter(user__email="enterprise@demo.example").exists()
         assert Booking.objects.filter(status=Status.IN_USE).count() >= 3
+
+    def test_a_series_an_experiment_and_the_labs_own_reasons_are_there(self) -> None:
+        series, bundle = Series.objects.get(), Bundle.objects.get()
+
+        assert series.bookings.count() == 3
+        assert series.skipped.filter(taken_up=None).count() == 1
+        assert bundle.bookings.count() == 2
+        assert ReasonTemplate.objects.filter(institution__code=UNIVERSITY).count() == 4
 
     def test_nothing_happened_in_the_future(self) -> None:
         assert not Usage.objects.filter(end__gt=NOW).exists()

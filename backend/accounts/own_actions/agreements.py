@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import Agreement, Organisation, User
 from backend.audit.actions import record
-from backend.core.db import atomic_action
-from backend.core.errors import Invalid, NotFound, Refusal, invalid, refuse
+from backend.core.db import atomic_action, read_anew
+from backend.core.errors import Invalid, Refusal, invalid, refuse
 
 FIELDS = ("number", "audience", "valid_from", "valid_to")
 
@@ -41,9 +41,9 @@ def create_agreement(
 
 
 @atomic_action
-def change_agreement(*, agreement: Agreement, by: User, **values: Any) -> Agreement:
+def change_agreement(*, agreement: Agreement, by: User, version: int | None = None, **values: Any) -> Agreement:
     """What is left out stays. Bookings keep the audience under which they were made."""
-    fresh = _lock(agreement)
+    fresh = _lock(agreement, version)
     before = _words(fresh)
     for name, value in values.items():
         if name not in FIELDS:
@@ -52,6 +52,7 @@ def change_agreement(*, agreement: Agreement, by: User, **values: Any) -> Agreem
     after = _words(fresh)
     if after == before:
         return fresh
+    fresh.version += 1
     _save(fresh)
     changed = [name for name in after if after[name] != before[name]]
     _note(
@@ -61,12 +62,14 @@ def change_agreement(*, agreement: Agreement, by: User, **values: Any) -> Agreem
 
 
 @atomic_action
-def end_agreement(*, agreement: Agreement, by: User, reason: str, day: date | None = None) -> Agreement:
+def end_agreement(
+    *, agreement: Agreement, by: User, reason: str, day: date | None = None, version: int | None = None
+) -> Agreement:
     """``day`` is the last one on which it is in force, today by default; not earlier than yesterday."""
     reason = reason.strip()
     if not reason:
         raise invalid("reason", _("Please say why, for the record."), "reason_needed")
-    fresh = _lock(agreement)
+    fresh = _lock(agreement, version)
     last = day or timezone.localdate()
     if last < timezone.localdate() - timedelta(days=1):
         raise invalid("day", _("An agreement cannot end in the past: bookings were made under it."), "past")
@@ -77,17 +80,16 @@ def end_agreement(*, agreement: Agreement, by: User, reason: str, day: date | No
     before = _words(fresh)
     # One that has not begun never comes into force: its last day is its first.
     fresh.valid_to = max(last, fresh.valid_from)
+    fresh.version += 1
     _save(fresh)
     _note(fresh, "agreement.end", by, before, _words(fresh), reason)
     return fresh
 
 
-def _lock(agreement: Agreement) -> Agreement:
+def _lock(agreement: Agreement, version: int | None) -> Agreement:
+    """Read anew; `Stale` when the caller saw another version."""
     rows = Agreement.objects.select_for_update(of=("self",)).select_related("institution", "customer")
-    fresh = rows.filter(pk=agreement.pk).first()
-    if fresh is None:
-        raise NotFound
-    return fresh
+    return read_anew(rows, agreement, version=version)
 
 
 def _save(agreement: Agreement) -> None:

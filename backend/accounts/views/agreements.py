@@ -98,7 +98,7 @@ def create(request: HttpRequest) -> HttpResponse:
         raise NotFound
     form = AgreementForm(request.POST or None, initial={"valid_from": timezone.localdate()})
     if request.method == "POST" and form.is_valid():
-        data = dict(form.cleaned_data)
+        data = {name: value for name, value in form.cleaned_data.items() if name != "version"}
         customer = find_customer(data.pop("customer"))
         actions.create_agreement(institution=home, customer=customer, by=person(request), **data)
         messages.success(request, _("The agreement is entered."))
@@ -112,7 +112,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def agreement(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_agreement_to_run(access(request), pk)
     today = timezone.localdate()
-    initial: dict[str, Any] = {name: getattr(found, name) for name in actions.FIELDS}
+    initial: dict[str, Any] = {name: getattr(found, name) for name in (*actions.FIELDS, "version")}
     form = AgreementForm(request.POST or None, initial=initial, known=True)
     if request.method == "POST" and form.is_valid():
         actions.change_agreement(agreement=found, by=person(request), **form.cleaned_data)
@@ -123,7 +123,7 @@ def agreement(request: HttpRequest, pk: int) -> HttpResponse:
         "institution": found.institution,
         "agreement": found,
         "over": bool(found.valid_to and found.valid_to <= today),
-        "end_form": EndForm(initial={"day": today}),
+        "end_form": EndForm(initial={"day": today, "version": found.version}),
         **_state(found, today),
     }
     return render(request, "accounts/agreement.html", context, status=422 if form.errors else 200)

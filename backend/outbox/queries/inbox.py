@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet
 
 from backend.core.db import one
+from backend.core.prepared import Prepared, among, among_texts
 from backend.outbox.models import Channel, Message, Preference, State, Topic
 from backend.outbox.queries.words import shown
 from backend.outbox.rules import ALWAYS, TOPIC_OF, kinds_of, topic_of
@@ -68,8 +69,14 @@ def switched_off(users: Collection[int], topics: Collection[Topic]) -> set[tuple
     optional = {topic for topic in topics if topic != ALWAYS}
     if not optional or not users:
         return set()
-    rows = Preference.objects.filter(user__in=users, topic__in=optional, on=False)
-    return set(rows.values_list("user_id", "topic", "channel"))
+    return {(user, topic, channel) for user, topic, channel in _OFF.rows(users=sorted(users), topics=sorted(optional))}
+
+
+_OFF = Prepared(
+    lambda: Preference.objects.filter(among("user", "users"), among_texts("topic", "topics"), on=False).values_list(
+        "user_id", "topic", "channel"
+    )
+)
 
 
 def choices_of(user_id: int) -> dict[str, dict[str, bool]]:

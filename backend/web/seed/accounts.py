@@ -33,7 +33,6 @@ class Account(NamedTuple):
 
 
 UNIVERSITY, MATERIALS, AGRICULTURE, NETWORK = "SLDX", "SLCL", "SLNK", "network"
-ENTERPRISES = ("example-newmat", "example-dairy", "example-rare-earth", "example-pharma", "example-testing")
 _INSTITUTION, _ENTERPRISE = OrganisationKind.INSTITUTION, OrganisationKind.ENTERPRISE
 
 PLACES = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from backend.accounts.models import User
+from backend.accounts.models import Organisation, User
 from backend.web.seed.story import Story
 from booking.actions.appealing import appeal_violation, record_violation
 from booking.actions.credit import save_credit_rules
@@ -12,7 +12,6 @@ from booking.actions.policies import save_rules
 from booking.models import Policy
 from booking.queries.credit import default_rules
 from booking.queries.holders import of_institution
-from booking.queries.violations import organisation_of
 from booking.rules.platform import GRACE_MINUTES, platform_rules
 from instruments.models import Instrument
 
@@ -36,7 +35,7 @@ def plan_conduct(story: Story) -> None:
 
 def _hold(story: Story) -> None:
     admin = story.world.users["admin@demo.example"]
-    instruments = [one for one in story.world.instruments if one.institution_id == _home(admin)][:3]
+    instruments = [one for one in story.world.instruments if one.institution_id == _home(admin).pk][:3]
     university = instruments[0].institution
     _save_rules(story, admin, instruments)
     values = {name: getattr(default_rules(), name) for name in COUNTING}
@@ -51,17 +50,15 @@ def _hold(story: Story) -> None:
             reason=reason,
             at=story.now - timedelta(days=days),
             person=person,
-            organisation=organisation_of(person),
+            organisation=_home(person),
             instrument=instruments[number % len(instruments)],
         )
         if number == 0:
             appeal_violation(violation=entry, by=person, reason="当天实验楼停电，无法进入，物业可以证明。")
 
 
-def _home(person: User) -> int:
-    home = organisation_of(person)
-    assert home is not None  # the demo's administrator has one
-    return home.pk
+def _home(person: User) -> Organisation:
+    return person.memberships.select_related("organisation").earliest("pk").organisation
 
 
 def _save_rules(story: Story, admin: User, instruments: list[Instrument]) -> None:

@@ -19,6 +19,7 @@ from backend.outbox.queries.mailbox import writes_files
 from backend.web.actions import TICK
 from backend.web.seed.accounts import NETWORK
 from backend.web.seed.conduct import plan_conduct
+from backend.web.seed.repeated import plan_repeated
 from backend.web.seed.samples import plan_samples
 from backend.web.seed.story import ZONE, Story
 from backend.web.seed.talks import plan_talk
@@ -78,6 +79,7 @@ def load_demo(*, say: Say, now: datetime | None = None, density: float = 1.0) ->
         plan_samples(story)
         plan_trainings(story)
         plan_waiting(story)
+        plan_repeated(story)
         story.later(now - timedelta(hours=3), lambda: _maintain(world, now))
         story.run()
         _settle_messages(now)

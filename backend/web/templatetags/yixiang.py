@@ -110,15 +110,21 @@ def percent(value: Decimal | float | Fraction | None, places: int = 0) -> str:
 
 
 @register.simple_tag
-def period(start: datetime, end: datetime, zone: str | ZoneInfo | None = None, length: bool = True) -> SafeString:
-    """``明天 09:00–12:00，3 小时``; exact on hover. ``zone`` is the instrument's, else the reader's."""
+def period(
+    start: datetime, end: datetime, zone: str | ZoneInfo | None = None, length: bool = True, inside: bool = False
+) -> SafeString:
+    """``明天 09:00–12:00，3 小时``; exact on hover. ``zone`` is the instrument's, else the reader's.
+
+    ``inside`` a sentence it begins with a small letter.
+    """
     tz = _zone(zone)
     begins, ends = start.astimezone(tz), end.astimezone(tz)
     until = _clock_until(begins, ends)
     if until:
-        words = f"{_day_words(begins.date(), tz)} {begins:%H:%M}–{until}"
+        words = f"{_day_words(begins.date(), tz, inside)} {begins:%H:%M}–{until}"
     else:
-        words = f"{_day_words(begins.date(), tz)} {begins:%H:%M} – {_day_words(ends.date(), tz)} {ends:%H:%M}"
+        first, last = _day_words(begins.date(), tz, inside), _day_words(ends.date(), tz, inside)
+        words = f"{first} {begins:%H:%M} – {last} {ends:%H:%M}"
     if length:
         words = gettext("%(period)s, %(duration)s") % {
             "period": words,
@@ -129,13 +135,13 @@ def period(start: datetime, end: datetime, zone: str | ZoneInfo | None = None, l
 
 
 @register.simple_tag
-def moment(at: datetime | None, zone: str | ZoneInfo | None = None) -> SafeString | str:
-    """``明天 12:00``; exact on hover."""
+def moment(at: datetime | None, zone: str | ZoneInfo | None = None, inside: bool = False) -> SafeString | str:
+    """``明天 12:00``; exact on hover. ``inside`` a sentence it begins with a small letter."""
     if at is None:
         return "—"
     tz = _zone(zone)
     local = at.astimezone(tz)
-    words = f"{_day_words(local.date(), tz)} {local:%H:%M}{_foreign(local, tz)}"
+    words = f"{_day_words(local.date(), tz, inside)} {local:%H:%M}{_foreign(local, tz)}"
     return _time(local, words, f"{local:%Y-%m-%d %H:%M} ({_zone_words(local, tz)})")
 
 
@@ -187,10 +193,12 @@ def _clock_until(begins: datetime, ends: datetime) -> str:
     return "24:00" if midnight else ""
 
 
-def _day_words(value: date, tz: Any) -> str:
+def _day_words(value: date, tz: Any, inside: bool = False) -> str:
     today = timezone.now().astimezone(tz).date()
     near = {-1: gettext("Yesterday"), 0: gettext("Today"), 1: gettext("Tomorrow")}
-    return near.get((value - today).days) or _calendar_day(value, value.year == today.year, get_language() or "en")
+    if word := near.get((value - today).days):
+        return word.lower() if inside else word
+    return _calendar_day(value, value.year == today.year, get_language() or "en")
 
 
 @lru_cache(maxsize=2000)

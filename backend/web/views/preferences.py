@@ -20,9 +20,9 @@ from backend.web.actions import choose_messages
 EXPLAINED: dict[Topic, Promise] = {
     Topic.REQUESTS: gettext_lazy("For lab managers: requests, questions of customers, uses to verify, outages."),
     Topic.BOOKINGS: gettext_lazy("Received, confirmed or rejected; answers of the laboratory; the use as verified."),
-    Topic.CHANGES: gettext_lazy("Cancelled, moved, displaced by an outage, expired, missed."),
+    Topic.CHANGES: gettext_lazy("Cancelled, moved, displaced, expired, missed."),
     Topic.REMINDERS: gettext_lazy("Before a booking begins, and what is still missing afterwards."),
-    Topic.MONEY: gettext_lazy("Statements, corrections and payments, for those who look after them."),
+    Topic.MONEY: gettext_lazy("Invoices, corrections and payments, for those who look after them."),
     Topic.ACCOUNT: gettext_lazy("Registration, invitations and roles. These are always sent."),
 }
 

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 
 from booking.rules.calendar import PERIODS
 from booking.rules.conditions import Condition, read_condition
-from booking.rules.moments import Duration, Moment, parse_moment
+from booking.rules.moments import Duration, Moment, parse_duration, parse_moment
 from booking.rules.over import Over, parse_over
 from booking.rules.reading import Node, refuse_unknown
-from booking.rules.scope import Scope, read_duration, read_with
+from booking.rules.scope import Scope, read_with
 
 ACTIONS = ("warn", "fee", "suspend", "deny", "cancel_future", "tell")
 BARRED = ("create", "change", "extend")
@@ -27,10 +27,11 @@ _OWN_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """``lasts`` None: until lifted. ``values`` are free and shown as they are."""
+    """``lasts`` or ``ends`` (a moment); neither: until lifted. ``values`` are free and shown as they are."""
 
     code: str
     lasts: Duration | None
+    ends: Moment | None
     since: Moment | None
     same: tuple[str, ...]
     on: Condition
@@ -132,11 +133,13 @@ def _read_action(node: Node, scope: Scope) -> Action:
     name = node if bare else parts.get("do")
     code = name.choice(ACTIONS) if name else ""
     own = _OWN_KEYS.get(code, set())
+    lasts, ends = _read_for(parts.get("for") if own else None, scope)
     if own:
         refuse_unknown(parts, {"do", *own})
     return Action(
         code=code,
-        lasts=_read_lasts(parts, own),
+        lasts=lasts,
+        ends=ends,
         since=_read_since(parts["from"], scope) if "from" in own & parts.keys() else None,
         same=parts["same"].texts() if "same" in own & parts.keys() else (),
         on=read_condition(parts.get("on") if "on" in own else None, scope),
@@ -148,10 +151,17 @@ def _read_action(node: Node, scope: Scope) -> Action:
     )
 
 
-def _read_lasts(parts: Mapping[str, Node], own: set[str]) -> Duration | None:
-    """Absent, null or "ever": until it is lifted."""
-    node = parts.get("for") if own else None
-    return None if node is None or node.value in (None, "ever") else read_duration(node)
+def _read_for(node: Node | None, scope: Scope) -> tuple[Duration | None, Moment | None]:
+    """A duration, or the moment at which it ends. Absent, null or "ever": until it is lifted."""
+    if node is None or node.value in (None, "ever"):
+        return None, None
+    if isinstance(node.value, str):
+        try:
+            return parse_duration(node.value), None
+        except ValueError:
+            pass
+    complaint = _("Write a duration like 14d or 1mo, or a moment like at #last @24:00.")
+    return None, read_with(node, lambda text: parse_moment(text, scope.calendar, scope.business), complaint)
 
 
 def _read_since(node: Node, scope: Scope) -> Moment | None:

@@ -80,7 +80,13 @@ class Quota:
                 yield self._finding("quota", "max", max(over, key=lambda tally: tally.total), limit)
         if self.least is not None:
             limit = self.least.value(subject, situation)
-            best = max(tallies, key=lambda tally: tally.total, default=Tally(Fraction(0), Fraction(0)))
+            nothing = Tally(Fraction(0), Fraction(0))
+            if self.measure == "people" and self.over.kind == "overlap":
+                # Who must not be alone must not be so at any moment.
+                tallies = list(self._counted(self.over, situation).at_every_moment())
+                best = min(tallies, key=lambda tally: tally.total, default=nothing)
+            else:
+                best = max(tallies, key=lambda tally: tally.total, default=nothing)
             if best.total < limit:
                 yield self._finding("needs_booking", "min", best, limit)
 

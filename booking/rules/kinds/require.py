@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from booking.rules.conditions import Condition, FieldTest, Test, WindowTest, read_condition
+from booking.rules.conditions import Condition, FieldTest, MadeTest, Test, WindowTest, read_condition
 from booking.rules.reading import Node
 from booking.rules.results import Finding, Move
 from booking.rules.scope import Scope
@@ -52,7 +52,7 @@ def _waiting(failed: list[Test], subject: Subject, situation: Situation) -> date
     found: list[datetime] = []
     for test in failed:
         opens = None
-        if isinstance(test, FieldTest):
+        if isinstance(test, (FieldTest, MadeTest)):
             opens = test.opens(subject, situation)
         elif isinstance(test, WindowTest) and test.key == "now_in":
             stretches = test.window.openings(situation.now, _DAYS_TO_SEARCH)

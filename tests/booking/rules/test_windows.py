@@ -102,7 +102,7 @@ def test_a_window_forgets_days_before_it_fills_the_memory() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ";", "Mon-Fry", "Mon 9-17", "Mon 09:00", "Mon 09:00-09:00", "[13-01]", "[05-01..2026-05-02]", "[]"]
+    ["", ";", "Mon-Fry", "Mon 9-17", "Mon 09:00", "Mon 24:00-24:00", "[13-01]", "[05-01..2026-05-02]", "[]"]
     + ["[2026-05-02..2026-05-01]", "[02-30]", "09:00-17:00 Mon", "Mon,", "?", "[05-01", "09:00-24:30"],
 )
 def test_window_outside_the_grammar_is_refused(text: str) -> None:

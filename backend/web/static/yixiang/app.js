@@ -8,6 +8,30 @@ const loginUrl = document.body.dataset.loginUrl;
 // A tick is no text: its keys still work.
 const typing = (element) => element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 
+// A region that is being drawn anew: what is pressed meanwhile is meant for what comes, not for what still stands there.
+const drawing = new Set();
+const early = [];
+
+function press(key) {
+  document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.click();
+}
+
+function drawn(xhr) {
+  if (!drawing.delete(xhr)) return;
+  // One key may begin to draw the region again; the rest then waits once more.
+  while (early.length && !drawing.size && !document.querySelector("dialog[open]")) press(early.shift());
+}
+
+document.addEventListener("htmx:beforeSend", ({ detail }) => {
+  if (detail.target.matches("[data-keys]")) drawing.add(detail.xhr);
+});
+document.addEventListener("htmx:afterSettle", ({ detail }) => drawn(detail.xhr));
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.successful || !drawing.has(detail.xhr)) return;
+  early.length = 0;
+  drawn(detail.xhr);
+});
+
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (typing(event.target) || document.querySelector("dialog[open]")) return;
@@ -20,10 +44,9 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (target) {
-    event.preventDefault();
-    target.click();
-  }
+  if (target) event.preventDefault();
+  if (drawing.size && event.key.length === 1) early.push(event.key);
+  else target?.click();
 });
 
 // --- toasts -------------------------------------------------------------------------------------------------------

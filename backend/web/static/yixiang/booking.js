@@ -90,7 +90,14 @@ function onStart() {
   const chosen = length || Number(field("length")?.value) * MINUTE;
   if (start && chosen && !(asNumber(end.value) > start)) end.value = asWall(start + chosen);
   rememberLength();
+  followDay();
   mark();
+}
+
+/** The strip and the times of a day show the day of the chosen start, however it was chosen. */
+function followDay() {
+  const day = field("start").value.slice(0, 10);
+  if (day && form()?.querySelector("[name=day]:checked")?.value !== day) pickDay(day);
 }
 
 // --- organisation and projects ------------------------------------------------------------------------------------
@@ -161,6 +168,17 @@ function showParts(within = document) {
   }
 }
 
+/** A small form beside the panel goes with what was chosen there. */
+function takeAlong(event) {
+  const panel = document.querySelector(event.target.dataset?.takes || ":not(*)");
+  if (!panel) return;
+  const chosen = new FormData(panel);
+  for (const hidden of event.target.querySelectorAll("input[type=hidden]")) {
+    if (!hidden.value && chosen.has(hidden.name)) hidden.value = chosen.get(hidden.name);
+  }
+}
+
+document.addEventListener("submit", takeAlong, true);
 document.addEventListener("click", onClick);
 document.addEventListener("change", (event) => {
   const { target } = event;
