@@ -231,7 +231,7 @@ class BookingForm(WishForm):
     )
     notes = _text(gettext_lazy("Notes"))
     # What the person was shown and wants displaced.
-    displaces = forms.CharField(required=False, max_length=400, validators=[validate_comma_separated_integer_list])
+    displaces = Text(required=False, max_length=400, validators=[validate_comma_separated_integer_list])
 
     def clean_displaces(self) -> list[int]:
         return [min(int(pk), MAX_ID) for pk in self.cleaned_data["displaces"].split(",") if pk]

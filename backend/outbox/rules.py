@@ -9,9 +9,10 @@ _KINDS: dict[Topic, str] = {
     "booking_requested bookings_requested booking_withdrawn booking_note_lab usage_submitted "
     "outage_created outage_changed outage_ended outage_extended standing_changed_lab appeal_made "
     "training_requested training_withdrawn",
-    Topic.BOOKINGS: "samples_ordered samples_accepted samples_received samples_started samples_done "
-    "samples_results samples_returned samples_note booking_received booking_confirmed booking_rejected booking_note booking_completed "
-    "bookings_made bookings_decided usage_verified usage_corrected training_enrolled training_rejected training_result",
+    Topic.BOOKINGS: "samples_ordered samples_accepted samples_received samples_started samples_done samples_results "
+    "samples_returned samples_note booking_received booking_confirmed booking_rejected booking_note "
+    "booking_completed bookings_made bookings_decided usage_verified usage_corrected training_enrolled "
+    "training_rejected training_result",
     Topic.CHANGES: "samples_rejected samples_cancelled "
     "booking_cancelled booking_rescheduled booking_resized booking_transferred booking_displaced "
     "bookings_cancelled bookings_moved "

@@ -383,7 +383,7 @@ PAGES: dict[str, Rights] = {
     # Money
     "GET /finance/": signed_in,
     "POST /finance/draft/": only("finance", sees="imember manager chosen iadmin"),
-    "GET /money/": only(BELONGING),
+    "GET /money/": signed_in,
     "GET /invoices/": signed_in,
     "GET /invoices/export/{kind}.{form}": signed_in,
     "GET /invoices/{pk}/": only(f"finance {RECEIVERS}"),

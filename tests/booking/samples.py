@@ -20,6 +20,10 @@ PRICES: dict[str, Any] = {
     "name": "Samples",
     "currency": "CNY",
     "rules": [
+        {
+            "code": "hour", "name": "Use", "kind": "price", "when": {"event": "use", "mode": "self"}, "qty": ["hours"],
+            "rate": 50,
+        },
         {"code": "setup", "name": "Set-up", "kind": "price", "when": USE, "rate": 100},
         {
             "code": "sample", "name": "Test", "kind": "price", "required": True, "when": USE, "qty": ["samples"],
