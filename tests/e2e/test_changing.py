@@ -14,21 +14,16 @@ from tests.e2e.site import Site
 
 ENGINEER, MANAGER = "enterprise@demo.example", "manager@demo.example"
 
-# An instrument that nobody has booked, open round the clock, without rules but for a price.
+# An instrument of its own that nobody has booked, open round the clock, without rules but for a price.
 PREPARE = """
-from django.utils import timezone
 from backend.accounts.models import User
 from booking.actions.policies import save_policy
 from instruments.models import Instrument, OpeningHours
+from tests.factories import make_instrument, make_price_list
 manager = User.objects.get(email="manager@demo.example")
-free = Instrument.objects.filter(institution__memberships__user=manager, mode_self=True, condition="normal", units=1,
-    price_lists__isnull=False, sharing="external").exclude(bookings__end__gt=timezone.now()).distinct()
-instrument = free.order_by("-pk").first()
-instrument.open_on_holidays = True
-instrument.setup_minutes = instrument.cleaning_minutes = 0
-instrument.save()
-instrument.opening_hours.all().delete()
-instrument.special_days.all().delete()
+home = Instrument.objects.filter(institution__memberships__user=manager).first().institution
+instrument = make_instrument(home, hours=False, local_no="E2E", open_on_holidays=True, sharing="external")
+make_price_list(instrument)
 OpeningHours.objects.bulk_create(
     OpeningHours(instrument=instrument, weekday=day, opens="00:00", closes="00:00") for day in range(1, 8))
 save_policy(instrument=instrument, document={"rules": []}, by=manager)

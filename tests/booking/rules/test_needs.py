@@ -69,13 +69,22 @@ def test_range_is_the_union_of_the_periods(overs: list[str], first: str, last: s
     assert found == Period(instant(policy, first), instant(policy, last))
 
 
-@pytest.mark.parametrize("over", ["ever", "open"])
-def test_some_periods_have_no_limit(over: str) -> None:
-    policy = make_policy(make_quota(), make_quota(over))
+def test_ever_has_no_limit() -> None:
+    policy = make_policy(make_quota(), make_quota("ever"))
 
     (read,) = needs(policy, "create").booking_reads
 
     assert read.reach(policy, make_booking(), now=instant(policy, "2026-03-01")) is None
+
+
+def test_what_is_open_ends_after_now() -> None:
+    policy = make_policy(make_quota("open"))
+    now = instant(policy, "2026-03-01 12:00")
+
+    (read,) = needs(policy, "create").booking_reads
+
+    found = read.reach(policy, make_booking(), now=now)
+    assert found is not None and found.start == now
 
 
 def test_events_are_read_once_per_party() -> None:
