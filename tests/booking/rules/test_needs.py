@@ -84,7 +84,8 @@ def test_what_is_open_ends_after_now() -> None:
     (read,) = needs(policy, "create").booking_reads
 
     found = read.reach(policy, make_booking(), now=now)
-    assert found is not None and found.start == now
+    assert found is not None
+    assert found.start == now
 
 
 def test_events_are_read_once_per_party() -> None:
