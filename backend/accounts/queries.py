@@ -80,13 +80,18 @@ def access_of(user: User | None) -> Access:
     roles: dict[int, set[str]] = {}
     organisations: dict[int, Organisation] = {}
     manages_all: set[int] = set()
-    for membership in Membership.objects.current().filter(user=user).select_related("organisation"):
+    for membership in _MEMBERSHIPS.objects(user=user.pk):
         pk = membership.organisation_id
         roles.setdefault(pk, set()).add(membership.role)
         organisations[pk] = membership.organisation
         if membership.role == Role.MANAGER and membership.all_instruments:
             manages_all.add(pk)
     return Access(user.pk, {pk: frozenset(r) for pk, r in roles.items()}, organisations, frozenset(manages_all))
+
+
+_MEMBERSHIPS = Prepared(
+    lambda: Membership.objects.current().filter(user=Given("user", ID)).select_related("organisation")
+)
 
 
 def people_with(organisation_id: int, roles: Iterable[str]) -> list[int]:

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import Organisation, Role
 from backend.accounts.queries import Access, get_own_organisation
 from backend.core.db import MAX_ID, one
-from backend.core.errors import Forbidden, invalid
+from backend.core.errors import Forbidden, NotFound, invalid
+from backend.core.prepared import ID, Given, Prepared
 from instruments.models import Condition, Instrument, InstrumentQuerySet, Sharing
 
 
@@ -23,7 +24,17 @@ def visible_instruments(access: Access) -> InstrumentQuerySet:
 
 def get_visible_instrument(access: Access, pk: int) -> Instrument:
     """With institution and category; `NotFound` if it is absent or not shared with the person."""
-    return one(visible_instruments(access).select_related("institution", "category"), pk)
+    found = _PUBLIC.first(pk=pk) if 0 < pk <= MAX_ID else None
+    if found is None and access.roles:
+        return one(visible_instruments(access).select_related("institution", "category"), pk)
+    if found is None:
+        raise NotFound
+    return found
+
+
+_PUBLIC = Prepared(
+    lambda: Instrument.objects.public().filter(pk=Given("pk", ID)).select_related("institution", "category")
+)
 
 
 def managed_instruments(access: Access) -> InstrumentQuerySet:
