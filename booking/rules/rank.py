@@ -52,15 +52,13 @@ def _classes(policy: Policy, subject: Subject, now: datetime, act: str, facts: F
         if case is not None and isinstance(case.parameters, Priority):
             found.append(case.parameters.place(subject, situation))
         else:
-            found.append(max(_ranks(rule), default=0))
+            found.append(_last(rule))
     return tuple(found)
 
 
-def _ranks(rule: Rule) -> Iterator[int]:
-    """How many classes each case has; whom no case concerns comes after all of them."""
-    for case in rule.cases:
-        if isinstance(case.parameters, Priority):
-            yield len(case.parameters.order)
+def _last(rule: Rule) -> int:
+    """Whom no case concerns comes after all classes of the longest."""
+    return max((len(case.parameters.order) for case in rule.cases if isinstance(case.parameters, Priority)), default=0)
 
 
 def _displaceable_until(policy: Policy, subject: Subject, now: datetime, act: str, facts: Facts) -> datetime | None:

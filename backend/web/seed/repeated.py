@@ -65,7 +65,7 @@ def _repeat(story: Story, instrument: Instrument) -> None:
 
 def _experiment(story: Story, instruments: list[Instrument]) -> None:
     """Weighing and then measuring, one after the other."""
-    start = story.now + timedelta(days=2)
+    start = story.now + timedelta(days=3)
     wishes = [_wish(story, one, CUSTOMER, start, 60) for one in instruments]
     pieces = [Piece(wish, timedelta(minutes=60 * number), timedelta(minutes=60)) for number, wish in enumerate(wishes)]
     planned = first_fit(pieces, by=wishes[0].user, now=timezone.now(), since=start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ SLOT = make_booking("2026-03-20 10:00", "2026-03-20 12:00")
         ({"min": "end"}, "2026-03-19", False),
         ({"min": "end"}, "2026-03-20 12:00", True),
         ({"min": "end"}, "2026-03-20 11:59", False),
+        ({"min": "end"}, date(2026, 3, 20), True),
+        ({"min": "end"}, date(2026, 3, 19), False),
+        ({"min": "end"}, datetime(2026, 3, 20, 11, 59, tzinfo=UTC), False),
         ({"min": "start +30d"}, "2026-04-19", True),
         ({"min": "start +30d"}, "2026-04-18", False),
         ({"max": "start -1w"}, "2026-03-13", True),
@@ -139,6 +143,13 @@ def test_nobody_is_alone_at_any_moment(other: tuple[str, str], expected: list[st
     policy = make_policy({"kind": "quota", "measure": "people", "over": "overlap", "per": ["instrument"], "min": 2})
 
     assert codes(ask(policy, SLOT, bookings=[make_booking(*other, id=1, person="q")])) == expected
+
+
+def test_an_order_without_a_time_has_nobody_beside_it() -> None:
+    policy = make_policy({"kind": "quota", "measure": "people", "over": "overlap", "per": ["instrument"], "min": 2})
+    order = {name: value for name, value in SLOT.items() if name not in ("start", "end")}
+
+    assert codes(ask(policy, order, bookings=[make_booking(id=1, person="q")])) == ["needs_booking"]
 
 
 def test_whom_no_rule_of_priority_concerns_comes_after_all_classes() -> None:
