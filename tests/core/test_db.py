@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from functools import partial
 from typing import Any
 
@@ -131,7 +131,7 @@ def test_a_queue_is_told_from_a_deadlock(opposite: bool, committed: None) -> Non
     @atomic_action
     def hold(first: int, second: int) -> None:
         Organisation.objects.select_for_update().get(pk=first)
-        time.sleep(0.4)
+        threading.Event().wait(0.4)  # the pause between attempts is left out here, and so is `sleep`
         Organisation.objects.select_for_update().get(pk=second)
 
     pairs = [(one, two), (two, one) if opposite else (one, two)] * 2
