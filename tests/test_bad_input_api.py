@@ -228,6 +228,19 @@ def sentences(problem: dict[str, Any]) -> list[str]:
     return [problem["title"], problem["detail"], *(one["detail"] for one in problem["errors"])]
 
 
+def assert_refused(answer: Any, case: Any, language: str) -> None:
+    """As a problem whose every sentence is in the reader's language, and at the field that the case names."""
+    assert answer.status_code == case.status, answer.content.decode()
+    assert answer["Content-Type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == case.status
+    assert all(sentences(problem))
+    chinese = [sentence for sentence in sentences(problem) if CHINESE.search(sentence)]
+    assert chinese == (sentences(problem) if language != "en" else [])
+    if case.field:
+        assert case.field in {one.get("field") for one in problem["errors"]}, problem["errors"]
+
+
 @pytest.mark.usefixtures("stepped")
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -239,15 +252,7 @@ def test_it_is_refused_in_words_and_nothing_changes(
         answer = ask(clients[case.who], world, case, language)
         after = state()
 
-    assert answer.status_code == case.status, answer.content.decode()
-    assert answer["Content-Type"] == "application/problem+json"
-    problem = answer.json()
-    assert problem["status"] == case.status
-    assert all(sentences(problem))
-    chinese = [sentence for sentence in sentences(problem) if CHINESE.search(sentence)]
-    assert chinese == (sentences(problem) if language != "en" else [])
-    if case.field:
-        assert case.field in {one.get("field") for one in problem["errors"]}
+    assert_refused(answer, case, language)
     assert after == before
 
 

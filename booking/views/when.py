@@ -120,6 +120,7 @@ def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetim
     possible = {(each.wish.start, each.wish.end) for each in others if each.wish.instrument == found}
 
     def works(start: datetime, end: datetime) -> bool:
+        # What begins at another time has been tried already; the same start with another end is among the others.
         return start != wish.start or (start, end) in possible
 
     certain = assessed.bookable and not assessed.approval.roles

@@ -18,27 +18,13 @@ from instruments.models import Occupancy
 from invoices.models import Charge
 from tests.booking.lab import NOW, Lab, codes
 from tests.booking.series import DAYS, days, make_series, rows, told
-from tests.factories import at, make_price_list
+from tests.factories import SIMPLE_PRICES, at, make_price_list
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 
-CANCEL_FEE = {
-    "name": "With fees",
-    "currency": "CNY",
-    "rules": [
-        {
-            "code": "time",
-            "name": "Machine time",
-            "kind": "price",
-            "required": True,
-            "qty": ["booked"],
-            "rate": 100,
-            "when": {"event": "use"},
-        },
-        {"code": "late", "name": "Late", "kind": "price", "qty": 1, "rate": 30, "when": {"event": "cancel"}},
-    ],
-}
+LATE = {"code": "late", "name": "Late", "kind": "price", "qty": 1, "rate": 30, "when": {"event": "cancel"}}
+CANCEL_FEE = {**SIMPLE_PRICES, "rules": [*SIMPLE_PRICES["rules"], LATE]}
 
 
 # --- cancelling -----------------------------------------------------------------------------------------------------
