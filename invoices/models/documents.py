@@ -1,147 +1,20 @@
-"""The ledger (charges and their lines) and the documents (invoices). Nothing here knows of bookings."""
+"""The documents made from the ledger: invoices and credit notes."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from backend.accounts.models import Organisation, Project
+from backend.accounts.models import Organisation
 from backend.core import constraints
-
-
-class TaxRateQuerySet(models.QuerySet["TaxRate"]):
-    def in_force(self, institution_id: int, day: date) -> TaxRate | None:
-        rates = self.filter(valid_from__lte=day).filter(Q(institution=institution_id) | Q(institution=None))
-        # The institution's own rate goes before the network's.
-        return rates.order_by(models.F("institution").asc(nulls_last=True), "-valid_from").first()
-
-    def in_force_for(self, days: Mapping[int, date]) -> dict[int, TaxRate | None]:
-        """Like `in_force` for many institutions, each on its own day, in one query."""
-        if not days:
-            return {}
-        rates = self.filter(valid_from__lte=max(days.values()))
-        rates = rates.filter(Q(institution__in=list(days)) | Q(institution=None)).order_by("-valid_from")
-        by_owner: dict[int | None, list[TaxRate]] = {}
-        for rate in rates:
-            by_owner.setdefault(rate.institution_id, []).append(rate)
-        return {
-            pk: next((rate for owner in (pk, None) for rate in by_owner.get(owner, ()) if rate.valid_from <= day), None)
-            for pk, day in days.items()
-        }
-
-
-class TaxRate(models.Model):
-    """A dated rate in percent; ``included`` says whether prices contain it. Without institution: everybody's."""
-
-    institution = models.ForeignKey(Organisation, models.CASCADE, null=True, blank=True, related_name="tax_rates")
-    name = models.CharField(_("name"), max_length=60)
-    code = models.CharField(_("tax classification"), max_length=19, blank=True)
-    percent = models.DecimalField(
-        _("percent"),
-        max_digits=5,
-        decimal_places=2,
-        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
-    )
-    included = models.BooleanField(_("prices include tax"), default=True)
-    valid_from = models.DateField(_("valid from"))
-
-    objects = TaxRateQuerySet.as_manager()
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.percent} %"
-
-
-class ChargeState(models.TextChoices):
-    RESERVED = "reserved", _("Reserved")
-    FINAL = "final", _("To be invoiced")
-    INVOICED = "invoiced", _("Invoiced")
-    RELEASED = "released", _("Released")
-
-
-class ChargeQuerySet(models.QuerySet["Charge"]):
-    def billable(self) -> ChargeQuerySet:
-        """Final and on no invoice, not even a draft."""
-        return self.filter(state=ChargeState.FINAL, invoice=None)
-
-
-class Charge(models.Model):
-    """What one customer owes for one thing that happened.
-
-    ``source`` and ``source_uid`` name that thing (text: the ledger does not know what it is) and are
-    unique, so that nothing is charged twice. ``reserved_total`` was quoted, ``total`` is final.
-    """
-
-    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    institution = models.ForeignKey(Organisation, models.PROTECT, related_name="charges_made")
-    customer = models.ForeignKey(Organisation, models.PROTECT, related_name="charges")
-    project = models.ForeignKey(Project, models.PROTECT, null=True, blank=True, related_name="charges")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="charges")
-    source = models.CharField(max_length=20)
-    source_uid = models.UUIDField()
-    subject = models.CharField(_("for"), max_length=200)
-    service_date = models.DateField(_("date of service"))
-    price_list = models.CharField(_("price list"), max_length=100)
-    currency = models.CharField(max_length=3)
-    state = models.CharField(_("status"), max_length=10, choices=ChargeState.choices, default=ChargeState.RESERVED)
-    reserved_total = models.DecimalField(_("quoted"), max_digits=14, decimal_places=2)
-    total = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
-    # One sentence for each reason why the final total differs from the quoted one.
-    differences = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
-    finalised_at = models.DateTimeField(null=True, blank=True)
-    invoice = models.ForeignKey("Invoice", models.SET_NULL, null=True, blank=True, related_name="charges")
-    # The charge that this one corrects, credits or bills anew: always the first of the family.
-    original = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="successors")
-
-    objects = ChargeQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["service_date", "id"]
-        constraints = [models.UniqueConstraint(fields=["source", "source_uid"], name="charge_each_source_once")]
-        indexes = [
-            models.Index(fields=["institution", "state", "service_date"], name="charge_by_institution"),
-            models.Index(fields=["customer", "state", "service_date"], name="charge_by_customer"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.subject} {self.total}"
-
-
-class Stage(models.TextChoices):
-    RESERVED = "reserved", _("Quoted")
-    FINAL = "final", _("Final")
-
-
-class ChargeLine(models.Model):
-    """One line of a charge, never edited: a correction is a line that points to the old one."""
-
-    charge = models.ForeignKey(Charge, models.PROTECT, related_name="lines")
-    stage = models.CharField(max_length=10, choices=Stage.choices)
-    position = models.PositiveSmallIntegerField()
-    code = models.CharField(max_length=40)
-    name = models.CharField(_("item"), max_length=120)
-    quantity = models.DecimalField(_("quantity"), max_digits=14, decimal_places=4, null=True)
-    unit = models.CharField(_("unit"), max_length=20, blank=True)
-    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4, null=True)
-    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
-    why = models.TextField(_("calculation"), blank=True)
-    corrects = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="corrections")
-
-    class Meta:
-        ordering = ["stage", "position"]
-        constraints = [models.UniqueConstraint(fields=["charge", "stage", "position"], name="charge_line_position")]
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.amount}"
+from invoices.models.charges import Charge, ChargeLine
 
 
 class InvoiceKind(models.TextChoices):
@@ -318,33 +191,6 @@ class InvoiceLine(models.Model):
         return f"{self.name} {self.amount}"
 
 
-class Payment(models.Model):
-    """Money that came in for an invoice; never edited. A wrong one is reversed by one with the opposite amount."""
-
-    uid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="payments")
-    amount = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
-    date = models.DateField(_("date"))
-    reference = models.CharField(_("reference"), max_length=100)
-    note = models.CharField(_("note"), max_length=500, blank=True)
-    recorded_at = models.DateTimeField(auto_now_add=True)
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    reverses = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="reversal")
-
-    class Meta:
-        ordering = ["date", "id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(reverses=None, amount__gt=0) | Q(reverses__isnull=False, amount__lt=0),
-                name="payment_negative_when_reversing",
-            )
-        ]
-        indexes = [models.Index(fields=["reverses"], condition=Q(reverses__isnull=False), name="payment_that_reverses")]
-
-    def __str__(self) -> str:
-        return f"{self.reference} {self.amount}"
-
-
 class InvoicePdf(models.Model):
     """The document's bytes, written once."""
 
@@ -366,24 +212,9 @@ _LINE_COLUMNS = (
     *("invoice_id", "position", "charge_line_id", "service_date", "subject", "name"),
     *("quantity", "unit", "unit_price", "amount"),
 )
-_CHARGE_LINE_COLUMNS = (
-    *("charge_id", "stage", "position", "code", "name", "quantity", "unit", "unit_price", "amount", "why"),
-    "corrects_id",
-)
-_CHARGE_FROZEN = (
-    *("uid", "institution_id", "customer_id", "project_id", "user_id", "source", "source_uid", "subject"),
-    *("service_date", "price_list", "currency", "reserved_total", "total", "differences", "invoice_id", "state"),
-    "original_id",
-)
-_PAYMENT_COLUMNS = (
-    *("uid", "invoice_id", "amount", "date", "reference", "note", "recorded_at", "recorded_by_id", "reverses_id"),
-)
 
 constraints.register(
-    constraints.Immutable("invoices_charge", _CHARGE_FROZEN, when="OLD.state = 'invoiced'"),
     constraints.Immutable("invoices_invoice", _INVOICE_FROZEN, when="OLD.status <> 'draft'"),
     constraints.Immutable("invoices_invoiceline", _LINE_COLUMNS),
     constraints.Immutable("invoices_invoicepdf", ("invoice_id", "content", "sha256", "rendered_at")),
-    constraints.Immutable("invoices_chargeline", _CHARGE_LINE_COLUMNS),
-    constraints.Immutable("invoices_payment", _PAYMENT_COLUMNS),
 )
