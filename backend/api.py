@@ -44,6 +44,7 @@ install_error_handlers(api)
 api.add_decorator(import_string("backend.accounts.auth.repeatable")(unless=NEVER_STORED))
 BOOKING = (
     "booking.api.bookings",
+    "booking.api.quotes",
     "booking.api.series",
     "booking.api.several",
     "booking.api.desk",
@@ -57,7 +58,18 @@ BOOKING = (
     "booking.api.violations",
     "booking.api.waitlist",
     "booking.api.replacements",
+    "booking.api.spending",
 )
+INVOICES = (
+    "invoices.api",
+    "invoices.api_exports",
+    "invoices.api_prepaid",
+    "invoices.api_money",
+    "invoices.api_statements",
+    "invoices.api_vouchers",
+    "invoices.api_runs",
+)
+INSTRUMENTS = ("instruments.api", "instruments.api_agreements", "instruments.api_search")
 MESSAGES = ("booking.api.conversation", "backend.web.api")
-for router in ("backend.accounts.api", "instruments.api", *BOOKING, "invoices.api", *MESSAGES):
+for router in ("backend.accounts.api", *INSTRUMENTS, *BOOKING, *INVOICES, *MESSAGES):
     api.add_router("", f"{router}.router")

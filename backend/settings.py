@@ -224,6 +224,8 @@ ACCOUNT_RATE_LIMITS = {
     "invite": "60/h/user",
     "create_token": "20/h/user",
     "wrong_token": "60/m/ip",
+    # The public page behind the code on a document.
+    "verify": "60/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""

@@ -1,8 +1,10 @@
-"""Files that people send each other, as downloads only: a browser never shows what a stranger sent; labels of bags."""
+"""Files that people send, only as downloads (a browser never shows what a stranger sent); quotes; labels of bags."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import segno
 from django.conf import settings
@@ -43,6 +45,12 @@ def result_response(file: ResultFile) -> FileResponse:
     return attachment_response(file)
 
 
+def quote_pdf(paper: Mapping[str, Any]) -> HttpResponse:
+    """A quote, as `booking.queries.quote_papers` says it."""
+    html = render_to_string("booking/quote_paper.html", {"paper": paper, "family": pdf.FAMILY})
+    return _pdf(html, f"{paper['number']}.pdf")
+
+
 def labels_pdf(order: SampleOrder) -> HttpResponse:
     """An A4 sheet of labels, one for each bag; the code on each leads to the order's page."""
     labels = []
@@ -54,8 +62,12 @@ def labels_pdf(order: SampleOrder) -> HttpResponse:
         code = segno.make(url, error="m").svg_data_uri(scale=4, border=1, light="#fff")
         labels += [{"item": item, "bag": bag, "bags": bags, "code": code} for bag in range(1, bags + 1)]
     html = render_to_string("booking/labels.html", {"order": order, "labels": labels, "family": pdf.FAMILY})
+    return _pdf(html, f"{order.number}.pdf")
+
+
+def _pdf(html: str, name: str) -> HttpResponse:
     response = HttpResponse(pdf.render(html), content_type="application/pdf")
-    response["Content-Disposition"] = disposition(f"{order.number}.pdf", inline=True)
+    response["Content-Disposition"] = disposition(name, inline=True)
     response["Cache-Control"] = "private, no-store"
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -215,6 +215,8 @@ class WishForm(ForWhomForm, TimesForm):
 
     mode = forms.ChoiceField(choices=Mode.choices, label=gettext_lazy("Mode"))
     samples = _samples()
+    voucher = forms.IntegerField(required=False, min_value=1, max_value=MAX_ID)
+    voucher_declared = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, instrument: Instrument, **kwargs: Any) -> None:
         super().__init__(*args, zone=instrument.zone, **kwargs)

@@ -105,6 +105,8 @@ class NewBooking(Slot):
         max_length=50,
         description="Bookings to displace, as `check` named them (`displaces`): the rules let you come first",
     )
+    voucher: Id | None = Field(None, description="A voucher of your enterprise that is to cover its share of the price")
+    voucher_declared: bool = Field(False, description="You state that it is no statutory inspection")
 
 
 class Reason(In):
@@ -308,6 +310,14 @@ class ApprovalOut(Schema):
     roles: list[str]
     silence: str | None
     at: str | None
+    customer: list[str] = Field(description="Who of your own organisation must agree to the price first, by role")
+
+
+class PrepaidOut(Schema):
+    account: int | None
+    frozen: str = Field(description="What is frozen on the prepaid account when this is booked")
+    available: str
+    missing: str
 
 
 class Alternative(Schema):
@@ -324,6 +334,7 @@ class CheckOut(Schema):
     bookable: bool
     refusals: list[RefusalOut]
     approval: ApprovalOut
+    prepaid: PrepaidOut | None
     notices: list[str]
     quote: QuoteOut
     alternatives: list[Alternative]
@@ -358,6 +369,7 @@ class BookingOut(Schema):
     samples: int | None
     quote: QuoteOut
     approval_roles: list[str]
+    awaiting: str | None = Field(description="Whom a request waits for: customer, then institution")
     approvals: list[AgreementGiven]
     hold_expires_at: str | None
     confirm_by: str | None = Field(description="Until when the rules want to hear that the customer comes")

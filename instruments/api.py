@@ -23,7 +23,7 @@ from instruments.actions.importing import import_instruments
 from instruments.models import Instrument, InstrumentGroup, Technique
 from instruments.queries import groups as groups_of
 from instruments.queries.calendar import told_year
-from instruments.queries.catalogue import find_instruments
+from instruments.queries.catalogue import at_home, find_instruments
 from instruments.queries.detail import price_list_in_force, told
 from instruments.queries.free import availability, bookables
 from instruments.queries.rights import (
@@ -63,9 +63,10 @@ MOST_INSTRUMENTS = 200
 @router.get("/instruments", response={200: InstrumentPage, 304: None}, auth=optional, summary="Search the catalogue")
 def find(request: HttpRequest, filters: Query[CatalogueFilters]) -> HttpResponse:
     """Public. With a credential, prices are those of your organisation, and instruments shared inside it are found."""
-    _check_free_window(filters)
-    found = find_instruments(viewer(request), filters.as_filters(), limit=filters.limit, offset=filters.offset)
-    return tagged(request, {"items": found.items, "count": found.count})
+    check_free_window(filters)
+    asked = at_home(filters.as_filters(), current_organisation(request))
+    found = find_instruments(viewer(request), asked, limit=filters.limit, offset=filters.offset)
+    return tagged(request, {"items": found.items, "count": found.count, "how": found.how})
 
 
 @router.get(
@@ -203,7 +204,7 @@ def _check_window(window: Window) -> None:
         raise invalid("to", _("At most 92 days at a time."))
 
 
-def _check_free_window(filters: CatalogueFilters) -> None:
+def check_free_window(filters: CatalogueFilters) -> None:
     if filters.free_from and filters.free_to and filters.free_to <= filters.free_from:
         raise invalid("free_to", _("The end must lie after the start."))
     if filters.free_from and filters.free_to and filters.free_to - filters.free_from > LONGEST_WINDOW:

@@ -13,9 +13,10 @@ from django.db import models
 from django.db.models import Expression, F, Q
 from django.utils.translation import gettext_lazy as _
 
-from backend.accounts.models import Organisation
+from backend.accounts.models import Agreement, Organisation
 from backend.core import constraints
 from instruments.record import NationalRecord
+from instruments.search_models import SearchWord as SearchWord
 
 
 class Category(models.Model):
@@ -361,12 +362,18 @@ class PriceListQuerySet(models.QuerySet["PriceList"]):
 
 
 class PriceList(models.Model):
-    """A dated version of an instrument's prices; ``document`` is the JSON of docs/pricing.md.
+    """A dated version of the prices of an instrument, or of an agreement for all instruments of its institution.
 
-    Versions never change: a correction is a new version. A booking keeps the one it was quoted under.
+    ``document`` is the JSON of docs/pricing.md. Versions never change: a correction is a new version. A booking keeps
+    the one it was quoted under.
     """
 
-    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="price_lists")
+    instrument = models.ForeignKey(
+        Instrument, models.PROTECT, null=True, blank=True, related_name="price_lists", verbose_name=_("instrument")
+    )
+    agreement = models.ForeignKey(
+        Agreement, models.PROTECT, null=True, blank=True, related_name="price_lists", verbose_name=_("agreement")
+    )
     version = models.PositiveIntegerField()
     valid_from = models.DateField(_("valid from"))
     document = models.JSONField()
@@ -376,11 +383,26 @@ class PriceList(models.Model):
     objects = PriceListQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["instrument", "version"], name="price_list_version_once")]
-        indexes = [models.Index(fields=["instrument", "-valid_from", "-version"], name="price_list_in_force")]
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "version"], name="price_list_version_once"),
+            models.UniqueConstraint(fields=["agreement", "version"], name="price_list_agreed_version_once"),
+            models.CheckConstraint(
+                condition=models.Q(instrument=None, agreement__isnull=False)
+                | models.Q(instrument__isnull=False, agreement=None),
+                name="price_list_of_one",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["instrument", "-valid_from", "-version"], name="price_list_in_force"),
+            models.Index(
+                fields=["agreement", "-valid_from", "-version"],
+                condition=models.Q(agreement__isnull=False),
+                name="price_list_agreed",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.instrument_id} v{self.version}"
+        return f"{self.instrument_id or self.agreement_id} v{self.version}"
 
     @property
     def currency(self) -> str:
@@ -406,5 +428,7 @@ class StartingPrice(models.Model):
 
 constraints.register(
     constraints.NoOverlap("instruments_occupancy", ("instrument_id", "unit")),
-    constraints.Immutable("instruments_pricelist", ("instrument_id", "version", "valid_from", "document")),
+    constraints.Immutable(
+        "instruments_pricelist", ("instrument_id", "agreement_id", "version", "valid_from", "document")
+    ),
 )

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from backend.core.api import LINE, PLAIN, Day, Id, In, Instant, Page, plain_throughout
 from instruments.queries.catalogue import Filters
+from instruments.search_schemas import HighlightOut
 
 ModeName = Literal["self", "operator", "sample"]
 ConditionName = Literal["normal", "occasional", "frequent", "repair", "scrap"]
@@ -39,8 +40,12 @@ class CatalogueFilters(Page):
     price_max: Decimal | None = Field(None, ge=0, le=10**9, description="At most this starting price")
     free_from: Instant | None = Field(None, description="Only with a free time from here on")
     free_to: Instant | None = None
-    duration_minutes: int = Field(60, ge=5, le=7 * 24 * 60)
-    sort: Literal["relevance", "earliest", "price", "name"] = "relevance"
+    free_within_days: int | None = Field(
+        None, ge=1, le=31, description="Only with a free time in as many days from now"
+    )
+    duration_minutes: int = Field(60, ge=5, le=7 * 24 * 60, description="How long the free time must be")
+    near: Annotated[str, Field(max_length=30), LINE] = Field("", description="Region from which `sort=near` counts")
+    sort: Literal["relevance", "earliest", "price", "near", "name"] = "relevance"
 
     def as_filters(self) -> Filters:
         return Filters(
@@ -55,6 +60,8 @@ class CatalogueFilters(Page):
             price_max=self.price_max,
             free_from=self.free_from,
             free_to=self.free_to,
+            within=self.free_within_days,
+            near=self.near,
             length=timedelta(minutes=self.duration_minutes),
             sort=self.sort,
         )
@@ -103,11 +110,15 @@ class InstrumentOut(Schema):
     photo: str | None = Field(description="Address of a small picture")
     price_from: PriceFrom | None = Field(description="For your audience; a visitor sees the enterprises' price")
     next_free: datetime | None = Field(description="First free hour of the coming two weeks")
+    highlights: list[HighlightOut] = Field([], description="With `q`: what the words meant")
 
 
 class InstrumentPage(Schema):
     items: list[InstrumentOut]
     count: int
+    how: Literal["all", "near", "any"] = Field(
+        description="Found by all words, by words that are spelled or sound alike, or by any of them"
+    )
 
 
 class HoursOut(Schema):

@@ -16,7 +16,6 @@ from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice, write_fapiao_number
 from invoices.actions.payments import record_payment, reverse_payment
 from invoices.exports import tables
-from invoices.exports.batch import batch_response, make_batch
 from invoices.models import InvoiceQuerySet
 from invoices.queries.ageing import ageing_of
 from invoices.queries.charges import with_lines
@@ -31,7 +30,6 @@ from invoices.queries.scope import (
     visible_charges,
     visible_invoices,
 )
-from invoices.rules import day_at
 
 router = Router(auth=signed_in, tags=["invoices"])
 
@@ -128,21 +126,25 @@ def pay(request: HttpRequest, invoice_id: int, payload: schemas.PaymentIn) -> di
     response=schemas.InvoiceDetail,
     summary="Take a wrong payment back",
 )
-def reverse(request: HttpRequest, invoice_id: int, payment_id: int, payload: schemas.ReverseIn) -> dict[str, Any]:
+def reverse(
+    request: HttpRequest, invoice_id: int, payment_id: int, payload: schemas.ReversePaymentIn
+) -> dict[str, Any]:
     payment = get_payment(get_managed_invoice(access(request), invoice_id), payment_id)
-    reverse_payment(payment=payment, reason=payload.reason, by=person(request))
+    reverse_payment(payment=payment, reason=payload.reason, to_credit=payload.to_credit, by=person(request))
     return _detail(request, invoice_id)
 
 
 @router.post(
     "/invoices/{invoice_id}/credit",
     response=schemas.InvoiceDetail,
-    summary="Credit it in full; the answer is the credit note",
-    openapi_extra={"responses": {409: _refused("A draft, a credit note, credited before, paid, or corrected later")}},
+    summary="Credit it, or lines of it; the answer is the credit note",
+    openapi_extra={"responses": {409: _refused("A draft, a credit note, credited before, or corrected later")}},
 )
 def credit(request: HttpRequest, invoice_id: int, payload: schemas.CreditIn) -> dict[str, Any]:
     invoice = get_managed_invoice(access(request), invoice_id)
-    note = credit_invoice(invoice=invoice, by=person(request), **payload.dict())
+    note = credit_invoice(
+        invoice=invoice, by=person(request), reason=payload.reason, rebill=payload.rebill, lines=payload.chosen()
+    )
     return _detail(request, note.pk)
 
 
@@ -181,19 +183,6 @@ def export_ageing(
     return tables.export_ageing(ageing_of(get_ledger_of(access(request), filters.institution)), form.value)
 
 
-@router.get(
-    "/exports/fapiao-batch.{form}",
-    summary="Template for making tax invoices of all statements without a fapiao number; XLSX only",
-    openapi_extra={"responses": {**_TABLE["responses"], 409: _refused("Something is to be mended before, or CSV")}},
-)
-def export_batch(
-    request: HttpRequest, form: schemas.ExportFormat, filters: Query[schemas.ExportFilter]
-) -> HttpResponse:
-    institution = get_ledger_of(access(request), filters.institution)
-    made = make_batch(institution, day_at(institution, timezone.now()), filters.period or "")
-    return batch_response(made, form.value, "-".join(filter(None, ["fapiao-batch", filters.period])))
-
-
 def _filtered(rows: InvoiceQuerySet, filters: schemas.InvoiceFilter | schemas.ExportFilter) -> InvoiceQuerySet:
     wanted = {"period": filters.period, "institution": filters.institution}
     return rows.filter(**{key: value for key, value in wanted.items() if value is not None})
@@ -202,11 +191,14 @@ def _filtered(rows: InvoiceQuerySet, filters: schemas.InvoiceFilter | schemas.Ex
 def _detail(request: HttpRequest, invoice_id: int) -> dict[str, Any]:
     invoice = get_visible_invoice(access(request), invoice_id)
     lines = document_of(invoice)["lines"]
-    note = invoice.credit_notes.values_list("number", flat=True).first()
+    notes = list(invoice.credit_notes.order_by("pk").values_list("number", flat=True))
     return {
         **schemas.invoice_out(show([invoice])[0]),
         "reason": invoice.reason,
-        "credit_note": note,
+        "credit_note": notes[-1] if notes else None,
+        "credit_notes": notes,
+        "reminders": [schemas.reminder_out(one) for one in invoice.reminders.all()],
+        "reminders_held": invoice.reminders_held,
         "payments": [schemas.payment_out(payment) for payment in payments_of(invoice)],
         "lines": [schemas.invoice_line_out(line) for line in lines],
     }

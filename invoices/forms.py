@@ -44,6 +44,7 @@ class PaymentForm(forms.Form):
     date = forms.DateField(label=_("Date received"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     reference = Text(label=_("Bank reference"), max_length=100, widget=forms.TextInput(attrs={"autocomplete": "off"}))
     note = Text(label=_("Note"), max_length=500, required=False)
+    keep_rest = forms.BooleanField(label=_("Keep what is over as the customer's credit"), required=False)
 
     @classmethod
     def for_invoice(cls, invoice: Invoice) -> PaymentForm:
@@ -57,6 +58,12 @@ class ReasonForm(forms.Form):
 
 class ReversalForm(ReasonForm):
     """Why a payment is taken back."""
+
+    to_credit = forms.BooleanField(
+        label=_("The money is there: keep it as the customer's credit"),
+        required=False,
+        help_text=_("For a payment that was noted on the wrong invoice. Otherwise it bounced or was paid back."),
+    )
 
 
 class CreditForm(ReasonForm):

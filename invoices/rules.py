@@ -27,6 +27,8 @@ PARTY_FIELDS = ("uscc", "address", "phone", "bank", "bank_account")
 # More rows than this make a PDF that no accountant reads and no renderer likes (5,000: 9 s, 475 MiB).
 MAX_LINES = 1000
 PAYMENT_DAYS = 30
+# Begins the reference of what is paid from a customer's credit.
+CREDIT_REFERENCE = "CR"
 # Printed rows of one charge that are kept on one page.
 TOGETHER = 16
 
@@ -216,7 +218,7 @@ def digest(snapshot: Mapping[str, Any]) -> str:
 
 def party_of(organisation: Organisation) -> dict[str, str]:
     """What a document says about a party, copied so that it stays as it was."""
-    fields = ("name", "name_en", "uscc", "address", "phone", "email", "bank", "bank_account")
+    fields = ("name", "name_en", "uscc", "address", "phone", "email", "bank", "bank_account", "country", "vat_id")
     return {field: getattr(organisation, field) or "" for field in fields}
 
 
@@ -271,6 +273,7 @@ def make_snapshot(invoice: Invoice, lines: Sequence[ChargeLine], rate: TaxRate |
         "total": format_amount(split.total),
         "total_in_capitals": in_capitals(split.total) if invoice.currency == "CNY" else "",
         "lines": [snapshot_line(position, line) for position, line in enumerate(lines, 1)],
+        **({"wording": invoice.wording} if invoice.wording else {}),
     }
 
 
@@ -349,7 +352,31 @@ def paper(snapshot: Mapping[str, Any], *, unit: Callable[[str], str] = printed_u
     totals: dict[str, Any] = {key: grouped(snapshot[key]) for key in ("net", "tax_amount", "total")}
     if "credits" in snapshot:
         totals["credits"] = {**snapshot["credits"], "total": grouped(snapshot["credits"]["total"])}
+    if "voucher" in snapshot or "prepaid" in snapshot:
+        totals |= _settled_otherwise(snapshot)
     return {**snapshot, **totals, "entries": entries}
+
+
+def _settled_otherwise(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What vouchers and prepaid accounts take over, each voucher with its sum, and what is left ``to_pay``."""
+    shown: dict[str, Any] = {}
+    left = Decimal(snapshot["total"])
+    if "voucher" in snapshot:
+        sums: dict[tuple[str, str], Decimal] = {}
+        for use in snapshot["voucher"]["uses"]:
+            key = (use["scheme"], use["number"])
+            sums[key] = sums.get(key, ZERO) + Decimal(use["amount"])
+        rows = [
+            {"scheme": scheme, "number": number, "amount": grouped(format_amount(-amount))}
+            for (scheme, number), amount in sums.items()
+        ]
+        shown["voucher"] = {**snapshot["voucher"], "grants": rows}
+        left -= Decimal(snapshot["voucher"]["amount"])
+    if "prepaid" in snapshot:
+        left -= Decimal(snapshot["prepaid"])
+        shown["prepaid"] = grouped(negated(snapshot["prepaid"]))
+    words = in_capitals(left) if snapshot["total_in_capitals"] else ""
+    return {**shown, "to_pay": grouped(format_amount(left)), "to_pay_in_capitals": words}
 
 
 def _is_short(lines: Sequence[Mapping[str, str]]) -> bool:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from backend.core.api import LINE, PLAIN, Day, In, Page
 from backend.core.money import format_amount
-from invoices.models import Charge, ChargeLine, ChargeState, InvoiceKind, Payment
+from invoices.models import Charge, ChargeLine, ChargeState, InvoiceKind, Payment, Reminder, VoucherUse
 from invoices.queries.charges import standing_lines
 from invoices.queries.papers import Shown
 from invoices.rules import plain_number, plain_price
@@ -85,18 +85,38 @@ class PaymentIn(In):
     date: Day
     reference: Annotated[str, Field(min_length=1, max_length=100), LINE]
     note: Annotated[str, Field(max_length=500), PLAIN] = ""
+    keep_rest: bool = Field(False, description="Keep what is over as the customer's credit")
 
 
 class ReverseIn(In):
     reason: Annotated[str, Field(min_length=1, max_length=500), PLAIN]
 
 
+class ReversePaymentIn(ReverseIn):
+    to_credit: bool = Field(False, description="The money is there: keep it as the customer's credit")
+
+
+class CreditLineIn(In):
+    """``amount``: a part of the line."""
+
+    position: Id
+    amount: Decimal = Field(max_digits=14, decimal_places=2, gt=0, examples=["40.00"])
+
+
 class CreditIn(In):
-    """``rebill`` makes the charges billable again. ``lines``: all positions or left out."""
+    """``rebill`` makes what is credited billable again. ``lines``: positions, or parts of lines; all without them."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500), PLAIN]
     rebill: bool = False
-    lines: list[Id] | None = Field(None, max_length=1000)
+    lines: list[Id | CreditLineIn] | None = Field(None, max_length=1000)
+
+    def chosen(self) -> dict[int, Decimal | None] | None:
+        if self.lines is None:
+            return None
+        return {
+            one if isinstance(one, int) else one.position: None if isinstance(one, int) else one.amount
+            for one in self.lines
+        }
 
 
 class Named(Schema):
@@ -105,6 +125,7 @@ class Named(Schema):
 
 
 class ChargeLineOut(Schema):
+    id: int
     code: str
     description: str
     quantity: str | None
@@ -114,10 +135,20 @@ class ChargeLineOut(Schema):
     why: str
 
 
+class ChargeVoucher(Schema):
+    """What a voucher covers of the charge; the rest is the customer's own part."""
+
+    number: str
+    scheme: str
+    status: str
+    amount: str
+
+
 class ChargeOut(Schema):
     id: int
     uid: str
     status: str
+    disputed: bool
     source: str
     source_uid: str
     subject: str
@@ -132,6 +163,7 @@ class ChargeOut(Schema):
     total: str
     differences: list[str]
     invoice: str | None
+    voucher: ChargeVoucher | None
     lines: list[ChargeLineOut]
 
 
@@ -154,6 +186,8 @@ class InvoiceOut(Schema):
     net: str
     tax: str
     total: str
+    settled: str
+    credited: str
     paid: str
     balance: str
     tax_percent: str | None
@@ -194,9 +228,18 @@ class PaymentOut(Schema):
     recorded_at: datetime
 
 
+class ReminderOut(Schema):
+    level: int
+    day: date
+    balance: str
+
+
 class InvoiceDetail(InvoiceOut):
     reason: str
     credit_note: str | None
+    credit_notes: list[str]
+    reminders: list[ReminderOut]
+    reminders_held: str
     payments: list[PaymentOut]
     lines: list[InvoiceLineOut]
 
@@ -207,6 +250,7 @@ def charge_out(charge: Charge) -> dict[str, Any]:
         "id": charge.pk,
         "uid": str(charge.uid),
         "status": charge.state,
+        "disputed": charge.disputed,
         "source": charge.source,
         "source_uid": str(charge.source_uid),
         "subject": charge.subject,
@@ -221,12 +265,23 @@ def charge_out(charge: Charge) -> dict[str, Any]:
         "total": format_amount(charge.total),
         "differences": charge.differences,
         "invoice": charge.invoice.number if charge.invoice else None,
+        "voucher": _voucher_out(charge),
         "lines": [_line_out(line) for line in standing_lines(charge)],
     }
 
 
+def _voucher_out(charge: Charge) -> dict[str, str] | None:
+    use: VoucherUse | None = getattr(charge, "voucher_use", None)
+    if use is None:
+        return None
+    grant = use.grant
+    shown = {"number": grant.number, "scheme": grant.scheme.name, "status": use.state}
+    return {**shown, "amount": format_amount(use.amount)}
+
+
 def _line_out(line: ChargeLine) -> dict[str, Any]:
     return {
+        "id": line.pk,
         "code": line.code,
         "description": line.name,
         "quantity": plain_number(line.quantity) or None,
@@ -253,6 +308,8 @@ def invoice_out(shown: Shown) -> dict[str, Any]:
         "net": format_amount(shown.net),
         "tax": format_amount(shown.tax),
         "total": format_amount(shown.total),
+        "settled": format_amount(invoice.settled),
+        "credited": format_amount(invoice.credited),
         "paid": format_amount(invoice.paid),
         "balance": format_amount(shown.balance),
         "tax_percent": plain_number(invoice.tax_percent) if invoice.number else None,
@@ -274,6 +331,10 @@ def payment_out(payment: Payment) -> dict[str, Any]:
         "reverses": payment.reverses_id,
         "recorded_at": payment.recorded_at,
     }
+
+
+def reminder_out(reminder: Reminder) -> dict[str, Any]:
+    return {"level": reminder.level, "day": reminder.day, "balance": format_amount(reminder.balance)}
 
 
 def invoice_line_out(line: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,16 @@ NEVER_DONE = {
     "POST /invoices/{pk}/credit/": "the statement of this world has been paid",
     "POST /api/v1/invoices/{invoice_id}/credit": "the statement of this world has been paid",
     "GET /finance/fapiao-batch.{form}": "the parties of this world have no tax numbers",
-    "GET /api/v1/exports/fapiao-batch.{form}": "the parties of this world have no tax numbers",
+    **dict.fromkeys(
+        (
+            "GET /api/v1/exports/fapiao-batch.{form}",
+            "POST /finance/fapiao-batch/",
+            "POST /api/v1/fapiao-batches",
+            "GET /invoices/{pk}/ubl.xml",
+            "GET /api/v1/invoices/{invoice_id}/ubl.xml",
+        ),
+        "the parties of this world have no tax numbers",
+    ),
     "POST /account/profile/confirm-address/": "every address of this world is confirmed",
     "POST /organisation/{organisation}/members/{user}/scope/": "an enterprise has no lab managers",
     "POST /bookings/together/book/": "no instrument has been collected in the walker's session",

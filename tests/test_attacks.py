@@ -14,6 +14,7 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from backend.accounts.models import Membership
+from backend.core.attachments import media_type_of
 from backend.core.errors import Invalid, Refused
 from backend.outbox.models import Message
 from booking.actions.correcting import amend_usage
@@ -22,7 +23,6 @@ from booking.actions.outages import create_outage, delete_outage
 from booking.actions.requesting import request_booking
 from booking.actions.using import record_usage, start_booking, verify_usage
 from booking.models import Booking, Status, Usage
-from booking.rules.attachments import media_type_of
 from instruments.actions import import_table, photos
 from instruments.actions.calendar import read_announcement
 from instruments.actions.import_table import read_table

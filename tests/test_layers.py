@@ -33,9 +33,25 @@ LAYERS: dict[str, int] = {
 }
 # Files that only one room has, and the layer that they belong to.
 OWN_FILES: dict[str, int] = {
+    "invoices.run_schemas": 4,  # shapes of monthly runs, settings and figures
+    "invoices.api_runs": 5,  # their operations
+    "invoices.wording_forms": 4,  # the words of a draft
+    "invoices.credit_rules": 1,  # figures and content of credit notes
+    "invoices.money_schemas": 4,  # shapes of disputes, transfers, credit and statements
+    "invoices.statement_schemas": 4,  # shapes of bank statements
+    "invoices.money_forms": 4,  # their forms
+    "invoices.api_money": 5,  # operations of disputes, transfers and credit
+    "invoices.api_statements": 5,  # operations of bank statements
+    "invoices.matching": 1,  # rows of bank statements and what they may pay
+    "invoices.verification": 1,  # the code on a document by which it is checked
     "backend.accounts.auth": 4,  # credentials of a request; the doors of every room ask it
     "backend.accounts.own_actions": 2,  # actions that only the pages of accounts call
     "instruments.record": 0,  # the descriptive half of a model
+    "instruments.price_forms": 4,  # forms of price lists, beside those of instruments
+    "instruments.search_models": 0,  # words as they are spelled
+    "instruments.search_schemas": 4,  # shapes of facets, suggestions and highlights
+    "instruments.api_search": 5,  # what helps to search, in the API
+    "instruments.api_agreements": 5,  # prices of agreements in the API
     "booking.waiting_forms": 4,  # joining the waitlist
     "booking.waiting_schemas": 4,  # its shapes, and those of replacements
     "booking.policy_forms": 4,  # forms of the rules, beside those of bookings
@@ -48,6 +64,19 @@ OWN_FILES: dict[str, int] = {
     "booking.violation_schemas": 4,  # their shapes in the API
     "booking.training_forms": 4,  # forms about trainings, beside those of bookings
     "booking.series_forms": 4,  # forms of series and experiments, beside those of bookings
+    "invoices.voucher_rules": 1,  # what schemes say and how much they cover
+    "invoices.voucher_forms": 4,  # forms of schemes, applications and payouts
+    "invoices.voucher_schemas": 4,  # their shapes in the API
+    "invoices.payout_schemas": 4,  # what is paid out for vouchers, in the API
+    "invoices.api_vouchers": 5,  # vouchers in the API
+    "invoices.api_prepaid": 5,  # prepaid accounts, spending and budgets in the API
+    "invoices.prepaid_forms": 4,  # their forms
+    "invoices.prepaid_schemas": 4,  # their shapes in the API
+    "invoices.api_exports": 5,  # batches, journals and tables in the API
+    "invoices.export_forms": 4,  # forms of what leaves for other programs
+    "invoices.export_schemas": 4,  # its shapes in the API
+    "invoices.fapiao": 1,  # the template of the tax platform: layout, lines, what must be mended
+    "invoices.books": 1,  # the accounts: mapping, and entries that balance
     "backend.outbox.queue": 1,  # how the worker is asked; knows no message
     "backend.web.supervisor": 1,  # processes; knows no app
     "backend.web.seed": 3,  # makes example data through the actions

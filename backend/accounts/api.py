@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router, Status
 
 from backend.accounts.auth import access, person, signed_in
+from backend.accounts.forms import OrganisationForm
 from backend.accounts.models import Agreement, Organisation, Role
 from backend.accounts.own_actions.agreements import change_agreement, create_agreement, end_agreement
+from backend.accounts.own_actions.organisations import change_organisation
 from backend.accounts.queries import (
     Access,
     find_customer,
@@ -27,9 +29,12 @@ from backend.accounts.schemas import (
     AgreementPage,
     Me,
     NewAgreement,
+    OrganisationChange,
+    OrganisationOut,
 )
 from backend.core.api import page_of
 from backend.core.errors import Forbidden, invalid
+from backend.core.fields import checked
 
 router = Router(auth=signed_in, tags=["accounts"])
 
@@ -47,6 +52,28 @@ def me(request: HttpRequest) -> dict[str, Any]:
             for o in mine.organisations.values()
         ],
     }
+
+
+ORGANISATION = tuple(OrganisationOut.model_fields)
+
+
+@router.get("/organisations/{int:pk}", response=OrganisationOut, summary="The data of an organisation that you run")
+def read_organisation(request: HttpRequest, pk: int) -> dict[str, Any]:
+    found = get_administered(access(request), pk)
+    return {name: getattr(found, name) for name in ORGANISATION}
+
+
+@router.patch("/organisations/{int:pk}", response=OrganisationOut, summary="Change it; issued documents stay")
+def edit_organisation(request: HttpRequest, pk: int, body: OrganisationChange) -> dict[str, Any]:
+    found = get_administered(access(request), pk)
+    given = {key: value for key, value in body.dict(exclude_unset=True).items() if value is not None}
+    now = {name: getattr(found, name) or "" for name in OrganisationForm.base_fields}
+    values: dict[str, str] = checked(OrganisationForm({**now, **given}, organisation=found))
+    # What the form has no field for here, the action refuses or takes.
+    for key in {"uscc", "currency"} & set(given) - set(values):
+        values[key] = given[key]
+    saved = change_organisation(organisation=found, values=values, by=person(request))
+    return {name: getattr(saved, name) for name in ORGANISATION}
 
 
 def agreement_out(row: Agreement) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from backend.accounts.models import Group, Organisation, Role, User
+from backend.accounts.models import Group, Organisation, OrganisationKind, Role, User
 from backend.accounts.queries import groups_of
-from backend.accounts.rules import ROLES, normalise_uscc, uscc_refusals
+from backend.accounts.rules import ROLES, abroad_refusals, countries, normalise_uscc, normalise_vat_id, uscc_refusals
 from backend.core.fields import Text
 
 MOST_NOTE = 1000
@@ -127,13 +127,50 @@ class OrganisationForm(ContactFields):
     name = _line(gettext_lazy("Name"), 100)
     name_en = _line(gettext_lazy("English name"), 150, required=False)
     uscc = UsccField(required=False)
-    field_order = ["name", "name_en", "uscc", "region", "address", "phone", "email", "bank", "bank_account"]
+    country = forms.ChoiceField(label=gettext_lazy("Country or region"), required=False)
+    vat_id = _line(gettext_lazy("Tax number abroad"), 30, required=False, autocapitalize="characters")
+    currency = _line(gettext_lazy("Currency"), 3, required=False, autocapitalize="characters")
+    field_order = [
+        *("name", "name_en", "uscc", "country", "vat_id", "currency"),
+        *("region", "address", "phone", "email", "bank", "bank_account"),
+    ]
 
     def __init__(self, data: Any = None, *, organisation: Organisation) -> None:
         initial = {name: getattr(organisation, name) for name in self.base_fields}
         super().__init__(data, initial=initial)
+        self.fields["country"].choices = country_choices()  # type: ignore[attr-defined]  # a ChoiceField
+        self.fields["vat_id"].help_text = _("Only for organisations outside China; for Europe the VAT number.")
         if organisation.uscc:
             del self.fields["uscc"]
+        if organisation.kind != OrganisationKind.ENTERPRISE:
+            del self.fields["currency"]
+
+    def clean_currency(self) -> str:
+        """Left empty, it stays."""
+        return str(self.cleaned_data["currency"] or self.initial["currency"]).upper()
+
+    def clean_country(self) -> str:
+        return self.cleaned_data["country"] or str(self.initial["country"])
+
+    def clean_vat_id(self) -> str:
+        return normalise_vat_id(self.cleaned_data["vat_id"])
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        known = {"currency": self.initial["currency"], "vat_id": "", "country": "", **data}
+        for refusal in abroad_refusals(known["country"], known["vat_id"], known["currency"]):
+            if refusal.field in self.fields and refusal.field not in self.errors:
+                self.add_error(refusal.field, str(refusal.detail))
+        return data
+
+
+def country_choices() -> list[tuple[str, str]]:
+    """By name in the reader's language, China first."""
+    from babel import Locale  # reads its tables when it is first asked
+
+    names = Locale.parse((get_language() or "en").replace("-", "_")).territories
+    rows = sorted(((code, str(names.get(code, code))) for code in countries()), key=lambda row: row[1])
+    return sorted(rows, key=lambda row: row[0] != "CN")
 
 
 class DecisionForm(forms.Form):

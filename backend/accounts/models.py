@@ -93,8 +93,15 @@ class Organisation(models.Model):
     email = models.EmailField(_("e-mail"), blank=True)
     bank = models.CharField(_("bank"), max_length=100, blank=True)
     bank_account = models.CharField(_("bank account"), max_length=40, blank=True)
+    # ISO 3166, two letters; who is abroad has the number of their own tax authority instead of the credit code.
+    country = models.CharField(_("country"), max_length=2, default="CN")
+    vat_id = models.CharField(_("tax number abroad"), max_length=20, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="CNY")
     timezone = models.CharField(_("time zone"), max_length=40, default="Asia/Shanghai")
+    # Kept beside what they tell, so that booking asks for neither where there is none: whether as an institution it
+    # wants prepaid amounts, and whether as a customer it has rules or budgets for its own spending.
+    asks_prepaid = models.BooleanField(default=False, editable=False)
+    rules_spending = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -250,6 +257,9 @@ class Project(models.Model):
     code = models.CharField(_("number"), max_length=40)
     name = models.CharField(_("name"), max_length=100)
     active = models.BooleanField(_("active"), default=True)
+    leader = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, related_name="led_projects", verbose_name=_("leader")
+    )
 
     class Meta:
         ordering = ["code"]

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import cache
 
 from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.utils.translation import gettext as _
@@ -17,6 +18,10 @@ from backend.core.errors import Refusal
 
 # GB 32100-2015: registering authority and kind of entity, six digits of the region, nine signs of the entity, check.
 _SIGNS = "0-9A-HJ-NP-RTUWXY"
+# In the tables of names, but no countries.
+_NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
+_VAT_ID = re.compile(r"[A-Z0-9]{2,20}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _USCC = re.compile(rf"[{_SIGNS}]{{2}}[0-9]{{6}}[{_SIGNS}]{{10}}")
 
 ROLES: dict[str, tuple[Role, ...]] = {
@@ -46,6 +51,41 @@ def uscc_refusals(code: str) -> list[Refusal]:
         sentence = _("The last sign does not fit the others. Please compare the code with the business licence.")
         return [Refusal("uscc_check", sentence, field="uscc")]
     return []
+
+
+@cache
+def countries() -> frozenset[str]:
+    """The two letters of ISO 3166."""
+    from babel import Locale  # reads its tables when it is first asked
+
+    return (
+        frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+        - _NO_COUNTRIES
+    )
+
+
+def normalise_vat_id(text: str) -> str:
+    """Without blanks, points and hyphens, in capitals."""
+    return re.sub(r"[\s.\-]", "", unicodedata.normalize("NFKC", text)).upper()
+
+
+def abroad_refusals(country: str, vat_id: str, currency: str) -> list[Refusal]:
+    """What is wrong with the data of somebody abroad. Numbers of the European Union are checked by their digits."""
+    from stdnum.eu import vat  # many modules, and only this asks
+
+    refusals = []
+    if country not in countries():
+        refusals.append(Refusal("country", _("Choose a country."), field="country"))
+    if vat_id and not _VAT_ID.fullmatch(vat_id):
+        refusals.append(Refusal("vat_id", _("A tax number has 2 to 20 letters and digits."), field="vat_id"))
+    elif vat_id and country.lower() in vat.MEMBER_STATES:
+        prefix = "EL" if country == "GR" else country
+        if not (vat_id.startswith(prefix) and vat.is_valid(vat_id)):
+            sentence = _("This is no VAT number of that country; it begins with %(prefix)s.") % {"prefix": prefix}
+            refusals.append(Refusal("vat_id", sentence, field="vat_id"))
+    if not _CURRENCY.fullmatch(currency):
+        refusals.append(Refusal("currency", _("Three capital letters, for example EUR."), field="currency"))
+    return refusals
 
 
 def uscc_needs_review(code: str) -> bool:

@@ -29,6 +29,46 @@ Version = Annotated[int, Field(ge=0, le=2**31 - 1, description="The one that you
 Audience = Annotated[str, Field(max_length=30), LINE]
 
 
+class OrganisationOut(Schema):
+    """What documents show of an organisation that you run."""
+
+    id: int
+    kind: str
+    name: str
+    name_en: str
+    uscc: str | None
+    country: str
+    vat_id: str
+    currency: str
+    region: str
+    address: str
+    phone: str
+    email: str
+    bank: str
+    bank_account: str
+
+
+Text100 = Annotated[str, Field(max_length=100), LINE]
+Text254 = Annotated[str, Field(max_length=254), LINE]
+
+
+class OrganisationChange(In):
+    """What is left out stays; the credit code can be added where there is none."""
+
+    name: Text100 | None = None
+    name_en: Text254 | None = None
+    uscc: Text100 | None = None
+    country: Text100 | None = Field(None, description="ISO 3166, two letters")
+    vat_id: Text100 | None = Field(None, description="The tax number of those abroad; for Europe the VAT number")
+    currency: Text100 | None = None
+    region: Text100 | None = None
+    address: Text254 | None = None
+    phone: Text100 | None = None
+    email: Text254 | None = None
+    bank: Text100 | None = None
+    bank_account: Text100 | None = None
+
+
 class NewAgreement(In):
     institution: Id | None = Field(None, description="Needed when you administer several institutions")
     customer: Annotated[str, Field(min_length=1, max_length=150), LINE] = Field(

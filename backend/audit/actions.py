@@ -40,13 +40,13 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     reason: str = "",
-) -> Entry:
+) -> None:
     """Append one act to the organisation's chain. Call it last in an action: it locks the chain's head."""
     act = Act(actor_id, action, object_type, object_id, before or {}, after or {}, reason)
-    return record_all(organisation_id=organisation_id, acts=[act])[0]
+    record_all(organisation_id=organisation_id, acts=[act])
 
 
-def record_all(*, organisation_id: int, acts: Iterable[Act]) -> list[Entry]:
+def record_all(*, organisation_id: int, acts: Iterable[Act]) -> None:
     """The same for several acts, in their order; three queries however many there are."""
     head = _locked_head(organisation_id)
     entries = []
@@ -68,9 +68,8 @@ def record_all(*, organisation_id: int, acts: Iterable[Act]) -> list[Entry]:
         entry.digest = digest_of(entry)
         head.sequence, head.digest = entry.sequence, entry.digest
         entries.append(entry)
-    insert_all(entries)
-    _MOVE_HEAD(organisation=organisation_id, sequence=head.sequence, digest=head.digest)
-    return entries
+    insert_all(entries, numbered=False)
+    _MOVE_HEAD.send(organisation=organisation_id, sequence=head.sequence, digest=head.digest)
 
 
 _HEAD = Prepared(

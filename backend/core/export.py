@@ -130,7 +130,9 @@ def _xlsx_cell(sheet: Any, value: Cell) -> Any:
     match value:
         case str():
             # openpyxl takes "=…" for a formula and "#N/A" for an error unless told otherwise.
-            shown, kind = _CONTROLS.sub("", value)[:_MAX_XLSX_TEXT], "s"
+            # XML knows one end of line.
+            plain = _CONTROLS.sub("", value).replace("\r\n", "\n").replace("\r", "\n")
+            shown, kind = plain[:_MAX_XLSX_TEXT], "s"
         case datetime():
             shown, style = timezone.localtime(value).replace(tzinfo=None, microsecond=0), "yyyy-mm-dd hh:mm:ss"
         case date():

@@ -44,6 +44,11 @@ def once(name: str, read: Callable[[], T]) -> T:
     return found
 
 
+def is_known(name: str) -> bool:
+    """Whether `once` need not read any more."""
+    return name in (_known.get() or ())
+
+
 def forget(name: str) -> None:
     known = _known.get()
     if known is not None:

@@ -1,8 +1,11 @@
-"""The cursor whose statements the server binds and prepares."""
+"""The cursor whose statements the server binds and prepares, and sending without waiting."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +20,10 @@ class PreparedCursor(psycopg.Cursor[Any]):
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(connection)
         self._adapters = _adapters_of(connection)
+
+    def _fetch_pipeline(self) -> None:
+        with _going_on(self._conn):
+            super()._fetch_pipeline()
 
     def _send_query_prepared(self, name: bytes, pgq: Any, **more: Any) -> None:
         self._query = pgq  # where Django's query log looks; psycopg forgets it for what is prepared
@@ -39,3 +46,56 @@ def _adapters_of(connection: psycopg.Connection[Any]) -> adapt.AdaptersMap:
         if getattr(loader, "timezone", None) is UTC:
             found.register_loader(_INSTANTS, TimestamptzLoader)
     return found
+
+
+@contextmanager
+def pipeline(connection: Any) -> Iterator[None]:
+    """The driver's pipeline on Django's connection; in it, Django's own cursors wait for each answer.
+
+    They must, because Django goes by the number of changed rows as soon as a statement was sent.
+    """
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    driver = connection.connection
+    usual = driver.cursor_factory
+    driver.cursor_factory = _waiting(usual)
+    try:
+        with driver.pipeline():
+            yield
+    finally:
+        driver.cursor_factory = usual
+
+
+@lru_cache(maxsize=4)
+def _waiting(usual: type[Any]) -> type[Any]:
+    class Waiting(usual):  # type: ignore[misc]
+        def execute(self, *args: Any, **more: Any) -> Any:
+            with _going_on(self._conn):
+                done = super().execute(*args, **more)
+                self._fetch_pipeline()
+            return done
+
+        def executemany(self, *args: Any, **more: Any) -> Any:
+            with _going_on(self._conn):
+                done = super().executemany(*args, **more)
+                self._fetch_pipeline()
+            return done
+
+    return Waiting
+
+
+@contextmanager
+def _going_on(driver: psycopg.Connection[Any]) -> Iterator[None]:
+    """After a statement that failed the server skips all others until it is told to go on, also a rollback."""
+    try:
+        yield
+    except psycopg.Error:
+        if driver._pipeline is not None:
+            driver._pipeline.sync()
+        raise
+
+
+def awaited(cursor: Any) -> None:
+    """Wait for the answer to what Django's ``cursor`` sent."""
+    with cursor.db.wrap_database_errors:
+        cursor.cursor._fetch_pipeline()

@@ -7,6 +7,7 @@
 Making the SQL of a small query takes Django several times longer than the database takes to answer it. PostgreSQL
 prepares these statements, so that it plans them once for a connection. A statement holds nothing but SQL: what it
 finds is read anew each time. Locking ones belong into a transaction, which only Django's own would check.
+`backend.core.unawaited` sends several before it waits for an answer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import BooleanField, Expression, F, Field, Func, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
+
+from backend.core import unawaited
 
 M = TypeVar("M", bound=models.Model)
 Row = tuple[Any, ...]
@@ -93,13 +96,28 @@ class _Statement:
     made: Callable[[Row], Any] | None
 
     def rows(self, values: dict[str, Any], connection: Any) -> list[Row]:
-        with self.asked(values, connection) as cursor:
+        bound = self._bound(values, connection)
+        sent = unawaited.sent(self.sql, bound)
+        with self._asked(bound, connection) if sent is None else sent as cursor:
             found: list[Row] = cursor.fetchall()
         return [self._converted(row, connection) for row in found] if self.converters else found
 
-    def asked(self, values: dict[str, Any], connection: Any) -> Any:
+    def changed(self, values: dict[str, Any], connection: Any) -> int:
+        with self._asked(self._bound(values, connection), connection) as cursor:
+            return unawaited.rowcount(cursor)
+
+    def done(self, values: dict[str, Any], connection: Any) -> None:
+        self._asked(self._bound(values, connection), connection).close()
+
+    def send(self, values: dict[str, Any], connection: Any) -> None:
+        bound = self._bound(values, connection)
+        unawaited.send(self.sql, bound, lambda: self._asked(bound, connection))
+
+    def _bound(self, values: dict[str, Any], connection: Any) -> list[Any]:
+        return [each.bound(values, connection) if isinstance(each, Given) else each for each in self.parameters]
+
+    def _asked(self, bound: Sequence[Any], connection: Any) -> Any:
         cursor = _cursor(connection)
-        bound = [each.bound(values, connection) if isinstance(each, Given) else each for each in self.parameters]
         cursor.execute(self.sql, bound)
         return cursor
 
@@ -132,6 +150,15 @@ class Prepared(Generic[M]):
 
     def first(self, **values: Any) -> M | None:
         return next(iter(self.objects(**values)), None)
+
+    def ahead(self, **values: Any) -> None:
+        """Send it without waiting; who asks with the same values afterwards gets this answer, once.
+
+        Outside `unawaited.sending`, and on SQLite, it does nothing.
+        """
+        if unawaited.open_now():
+            connection = _connection()
+            self._statement(connection).send(values, connection)
 
     def _statement(self, connection: Any) -> _Statement:
         found = self._known.get(connection.vendor)
@@ -178,14 +205,21 @@ class PreparedUpdate(Generic[M]):
     def __call__(self, **values: Any) -> int:
         """How many rows it changed."""
         connection = _connection()
+        return self._statement(connection).changed(values, connection)
+
+    def send(self, **values: Any) -> None:
+        """The same without waiting for the number."""
+        connection = _connection()
+        self._statement(connection).done(values, connection)
+
+    def _statement(self, connection: Any) -> _Statement:
         found = self._known.get(connection.vendor)
         if found is None:
             query: Any = self._build().query.chain(UpdateQuery)
             query.add_update_values(self._values)
             sql, parameters = query.get_compiler(connection=connection).as_sql()
             found = self._known[connection.vendor] = _Statement(sql, parameters, (), None)
-        with found.asked(values, connection) as cursor:
-            return int(cursor.rowcount)
+        return found
 
 
 def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -196,26 +230,58 @@ def fetch(sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return found
 
 
-def insert(row: M) -> M:
+def insert(row: M, *, numbered: bool = True) -> M:
     """Like ``row.save(force_insert=True)`` for a new row of a table that numbers its rows; without signals."""
-    return insert_all([row])[0]
+    return insert_all([row], numbered=numbered)[0]
 
 
-def insert_all(rows: Iterable[M], *, ignore_conflicts: bool = False) -> list[M]:
-    """The same for several in one statement; with ``ignore_conflicts`` the objects do not learn their keys."""
+def insert_all(rows: Iterable[M], *, ignore_conflicts: bool = False, numbered: bool = True) -> list[M]:
+    """The same for several in one statement.
+
+    With ``ignore_conflicts``, and unless ``numbered``, the objects do not learn their keys and nobody waits for them.
+    """
     rows, connection = list(rows), _connection()
     for first in range(0, len(rows), MOST_ROWS):
-        some = rows[first : first + MOST_ROWS]
-        with _cursor(connection) as cursor:
-            cursor.execute(
-                _insertion(type(some[0]), len(some), ignore_conflicts),
-                [value for row in some for value in _stored(row, connection)],
-            )
-            keys = [] if ignore_conflicts else cursor.fetchall()
-        for row, (key,) in zip(some, keys, strict=False):
-            row.pk = key
-            row._state.adding, row._state.db = False, connection.alias
+        _insert_some(rows[first : first + MOST_ROWS], connection, ignore_conflicts, numbered and not ignore_conflicts)
     return rows
+
+
+def _insert_some(rows: Sequence[models.Model], connection: Any, ignoring: bool, numbered: bool) -> None:
+    model = type(rows[0])
+    keys = unawaited.numbers(model, len(rows)) if numbered else []
+    known = bool(keys)
+    if known:
+        values = [value for row, key in zip(rows, keys, strict=True) for value in (key, *_stored(row, connection))]
+    else:
+        values = [value for row in rows for value in _stored(row, connection)]
+    with _cursor(connection) as cursor:
+        ending = _CONFLICTS if ignoring else _KEYS if numbered and not known else ""
+        cursor.execute(_insertion(model, len(rows), ending, known), values)
+        if ending == _KEYS:
+            keys = [key for (key,) in cursor.fetchall()]
+    for row, key in zip(rows, keys, strict=False):
+        row.pk = key
+        row._state.adding, row._state.db = False, connection.alias
+
+
+_CONFLICTS, _KEYS = "ON CONFLICT DO NOTHING", "RETURNING"
+
+
+def number_ahead(*tables: type[models.Model]) -> None:
+    """Have the numbers of one new row of each table sent; `insert` uses them and need not wait for its own."""
+    connection = _connection()
+    if unawaited.open_now():
+        cursor = _cursor(connection)
+        cursor.execute(_numbering(tables), [])
+        unawaited.expect_numbers(tables, cursor)
+
+
+@lru_cache(maxsize=16)
+def _numbering(tables: Sequence[type[models.Model]]) -> str:
+    parts = [
+        f"nextval(pg_get_serial_sequence('\"{table._meta.db_table}\"', '{table._meta.pk.column}'))" for table in tables
+    ]
+    return f"SELECT {', '.join(parts)}"
 
 
 # A longer statement than this would hardly come twice, and SQLite does not take any number of values.
@@ -223,12 +289,14 @@ MOST_ROWS = 50
 
 
 @lru_cache(maxsize=256)
-def _insertion(model: type[models.Model], rows: int, ignoring: bool) -> str:
+def _insertion(model: type[models.Model], rows: int, ending: str, known: bool) -> str:
+    """``known``: the keys are given too, as the first column."""
     quote = _connection().ops.quote_name
-    columns = [quote(field.column) for field in _columns(model)]
+    key = quote(model._meta.pk.column)
+    columns = [*([key] if known else []), *(quote(field.column) for field in _columns(model))]
     row = f"({', '.join(['%s'] * len(columns))})"
     into = f"{quote(model._meta.db_table)} ({', '.join(columns)})"  # all names are those of models
-    ending = "ON CONFLICT DO NOTHING" if ignoring else f"RETURNING {quote(model._meta.pk.column)}"
+    ending = f"{ending} {key}" if ending == _KEYS else ending
     return f"INSERT INTO {into} VALUES {', '.join([row] * rows)} {ending}"  # noqa: S608
 
 

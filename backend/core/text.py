@@ -23,6 +23,14 @@ _BREAK = re.compile(r"[\r\n\v\f\x85\u2028\u2029]")
 # Besides controls: what makes a reader see letters in another order than they are stored.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# A number and its unit, or a name and its number, written apart: 600 MHz, SU 8010.
+_APART = re.compile(r"(?<![a-z0-9])(?:\d+ +[a-z]{1,4}(?![a-z0-9])|[a-z]{2,5} +\d{2,}[a-z]*(?![a-z0-9]))")
+# The same written together.
+_TOGETHER = re.compile(r"([a-z]{2,})(\d{2,}[a-z]?)|(\d{2,})([a-z]{2,4})")
+# Chinese with a letter or two before it: X射线, X-射线.
+_SPOKEN = re.compile(rf"(?:(?<![a-z0-9])([a-z]{{1,2}})-?)?({_HAN.pattern})")
+_SMALL_WORDS = {"a", "an", "and", "by", "for", "in", "of", "on", "or", "the", "to", "with"}
+
 LONGEST_PINYIN = 6
 MOST_WORDS = 12
 
@@ -69,6 +77,9 @@ def index_tokens(text: str) -> list[str]:
             if len(parts) > 1:
                 out.append("".join(parts))
                 out += ("".join(pair) for pair in pairwise(parts) if len(parts) > 2)
+            elif match := _TOGETHER.fullmatch(run):
+                out += (part for part in match.groups() if part)
+    out += (match.group().replace(" ", "") for match in _APART.finditer(normalise(text)))
     return out
 
 
@@ -77,7 +88,7 @@ def query_words(text: str) -> list[Word]:
     out: list[Word] = []
     for run, is_han in _runs(text):
         if is_han:
-            out.append(Word((tuple(_pairs(run)) or (run,),), prefix=False))
+            out.append(Word((pairs(run),), prefix=False))
         else:
             parts = tuple(_JOINER.split(run))
             whole = ("".join(parts),)
@@ -92,9 +103,35 @@ def pinyin_tokens(text: str) -> list[str]:
     What stands at the beginning of a name weighs more, so it is there three times.
     """
     out: list[str] = []
-    for run in _HAN.findall(normalise(text)):
+    for letters, run in _SPOKEN.findall(normalise(text)):
         out += _pinyin_of_run(run)
+        if letters:
+            first = syllables(run)[:LONGEST_PINYIN]
+            out += [letters + "".join(first), letters + "".join(syllable[0] for syllable in first)] * 3
     return out
+
+
+def syllables(run: str) -> list[str]:
+    """The pinyin of each character, without tones."""
+    from pypinyin import lazy_pinyin  # a large dictionary: only where it is needed
+
+    return [normalise(syllable) for syllable in lazy_pinyin(run)]
+
+
+def initials(text: str) -> list[str]:
+    """What a name of three English words or more is called for short: ``focused ion beam system`` → ``fibs``."""
+    words = [word for word in re.findall(r"[a-z]+", normalise(text)) if word not in _SMALL_WORDS]
+    return ["".join(word[0] for word in words[:LONGEST_PINYIN])] if len(words) > 2 else []
+
+
+def runs(text: str) -> list[tuple[str, bool]]:
+    """Runs of one script and whether it is Chinese, hyphens and the like taken out of Latin words."""
+    return [(run if is_han else _JOINER.sub("", run), is_han) for run, is_han in _runs(text)]
+
+
+def pairs(run: str) -> tuple[str, ...]:
+    """Under what a run of Chinese is found."""
+    return tuple(_pairs(run)) or (run,)
 
 
 def join(tokens: Iterable[str]) -> str:
@@ -124,12 +161,10 @@ def _pairs(run: str) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def _pinyin_of_run(run: str) -> tuple[str, ...]:
-    from pypinyin import lazy_pinyin  # half a second and a large dictionary: only where text is indexed
-
-    syllables = [normalise(syllable) for syllable in lazy_pinyin(run)]
+    spoken = syllables(run)
     out: list[str] = []
-    for start in range(len(syllables)):
-        part = syllables[start : start + LONGEST_PINYIN]
+    for start in range(len(spoken)):
+        part = spoken[start : start + LONGEST_PINYIN]
         if len(part) > 1:
             tokens = ["".join(part), "".join(syllable[0] for syllable in part)]
             out += tokens * (1 if start else 3)

@@ -21,6 +21,7 @@ from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.prepared import insert_all
 from backend.outbox.models import Channel, Message, Preference, State, Topic
+from backend.outbox.queries.attachments import attachments_of
 from backend.outbox.queries.inbox import switched_off
 from backend.outbox.queries.words import render, with_footer
 from backend.outbox.rules import ALWAYS, topic_of
@@ -137,7 +138,7 @@ def _mail(message: Message) -> None:
     with translation.override(user.language):
         subject, body = render(message)
         text = with_footer(message, body)
-    EmailMessage(
+    mail = EmailMessage(
         subject=subject,
         body=text,
         to=[user.email],
@@ -147,7 +148,10 @@ def _mail(message: Message) -> None:
             # No machine answers it: neither “out of office” nor a ticket system.
             "Auto-Submitted": "auto-generated",
         },
-    ).send()
+    )
+    for attachment in attachments_of(message.kind, message.context):
+        mail.attach(*attachment)
+    mail.send()
 
 
 @atomic_action

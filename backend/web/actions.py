@@ -32,6 +32,9 @@ from booking.actions.reminding import remind
 from booking.actions.replacing import propose_due
 from instruments.actions.indexing import refresh_renamed
 from instruments.actions.prices import begin_versions
+from invoices.actions.reminders import send_reminders
+from invoices.actions.running import continue_runs
+from invoices.actions.voucher_grants import remind_of_ending_vouchers
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,13 @@ def remind_of_agreements() -> int:
     if not cache.add("agreements-reminded", True, timeout=3600):
         return 0
     return remind_of_ending_agreements(day=timezone.localdate())
+
+
+def remind_of_vouchers() -> int:
+    """Once an hour: vouchers with something left that end within a month."""
+    if not cache.add("vouchers-reminded", True, timeout=3600):
+        return 0
+    return remind_of_ending_vouchers(day=timezone.localdate())
 
 
 def forget_old_replies() -> int:
@@ -84,7 +94,10 @@ EVERY_MINUTE: tuple[Callable[[], int], ...] = (
     remind,
     remind_of_qualifications,
     remind_of_agreements,
+    remind_of_vouchers,
+    send_reminders,
     deliver_due,
+    continue_runs,
     begin_price_versions,
     refresh_renamed,
     forget_old_replies,

@@ -20,13 +20,16 @@ from backend.core.errors import NotFound, invalid, refuse
 from booking.actions.consequences import DESK, follow_up, house, tell_of, theirs
 from booking.actions.conversation import add_note
 from booking.actions.locks import TABLES, lock_rows
+from booking.actions.repricing import repricing
 from booking.actions.requesting import SOURCE
 from booking.models import Appeal, AppealState, Booking, Side, Status, Violation
-from booking.queries.owed import owed_for_booking
+from booking.queries.earlier import posts_beside
+from booking.queries.owed import Owed, owed_for_booking
 from booking.queries.standing import Barred, standing_of
 from booking.queries.violations import appeal_until, is_own
 from booking.rules.standing import LIFTED
 from instruments.models import Instrument
+from invoices.actions.aside import note_aside
 from invoices.actions.charges import release_charges
 from invoices.actions.corrections import correct_charges
 from invoices.models import ChargeState
@@ -199,7 +202,8 @@ def _need(text: str, words: str, field: str = "reason") -> str:
 
 def _lock(violation: Violation) -> Violation:
     """The parties by which ladders count first, then the row, read anew."""
-    lock_rows(["person", "organisation"], person=violation.person_id, organisation=violation.organisation_id)
+    parties = {"person": violation.person_id, "group": violation.group_id, "project": violation.project_id}
+    lock_rows(list(TABLES), **parties, organisation=violation.organisation_id)
     rows = Violation.objects.select_for_update(of=("self",), no_key=True).select_related(*_RELATED)
     fresh = rows.filter(pk=violation.pk).first()
     if fresh is None:
@@ -228,12 +232,22 @@ FEE_OF = {"never": Status.NO_SHOW, "cancel": Status.CANCELLED}
 
 
 def _waive(violation: Violation, by: User) -> str:
+    """Prices count the no-show or cancellation no more either, here and for others of the period."""
     booking = violation.booking
     if booking is None or FEE_OF.get(violation.cause) != booking.status:
         return ""
     owed = owed_for_booking(booking)
-    if owed is None or not owed.is_final or not owed.total:
-        return ""
+    fee = owed if owed is not None and owed.is_final and owed.total else None
+    with repricing(booking, correction_uid=uuid5(booking.uid, f"violation:{violation.pk}"), by_id=by.pk):
+        Booking.objects.filter(pk=booking.pk).update(excused=True)
+        if fee is not None:
+            _take_back(violation, booking, fee, by)
+    return f"{fee.total} {fee.currency}" if fee is not None else ""
+
+
+def _take_back(violation: Violation, booking: Booking, owed: Owed, by: User) -> None:
+    if posts_beside(booking.price_list):
+        note_aside(source=SOURCE, source_uid=booking.uid, lines=())
     if owed.first.state == ChargeState.INVOICED:
         correct_charges(
             source=SOURCE,
@@ -246,7 +260,6 @@ def _waive(violation: Violation, by: User) -> str:
         )
     else:
         release_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
-    return f"{owed.total} {owed.currency}"
 
 
 def _waived(fee: str) -> dict[str, str]:

@@ -13,7 +13,9 @@ from backend.accounts.models import User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Refused, invalid, refuse
+from booking.actions.asking import ask_customer, without_own_spending
 from booking.actions.locks import lock_parties_of, lock_to_cancel
+from booking.actions.repricing import post_aside, repricing
 from booking.actions.requesting import SOURCE, hold_until, ledger_line, quote_out, reserve
 from booking.actions.transitions import (
     customers,
@@ -73,13 +75,16 @@ def cancel_booking(
     if fee is not None and fee.refusals:
         raise Refused(*fee.refusals)
     before = booking.status
-    move(booking, Status.CANCELLED, at=now, reason=reason)
-    release_charges(
-        source=SOURCE,
-        source_uid=booking.uid,
-        lines=[ledger_line(line) for line in fee.lines] if fee else [],
-        by_id=by.pk,
-    )
+    with repricing(booking, correction_uid=booking.uid, by_id=by.pk):
+        move(booking, Status.CANCELLED, at=now, reason=reason, excused=by_lab)
+        release_charges(
+            source=SOURCE,
+            source_uid=booking.uid,
+            lines=[ledger_line(line) for line in fee.lines] if fee else [],
+            by_id=by.pk,
+        )
+        if fee and fee.aside:
+            post_aside(booking, fee.aside)
     seen = [] if by_lab else record_violations(booking, [("cancel", now)], by=by)
     to = customers(booking) | managers(booking.instrument)
     tell(booking, "booking_cancelled", to=to, fee=str(fee.total) if fee else "0.00", by_lab=by_lab)
@@ -112,6 +117,7 @@ def reschedule_booking(
     require_status(booking, [Status.REQUESTED, Status.CONFIRMED])
     require_possible(booking, MOVE, start, end, by=by, now=now, by_lab=by_lab, reason=reason)
     answer = assess_change(booking, start, end, now=now, act="change", rules=rules)
+    answer = without_own_spending(answer, booking, by, begun=False)
     if by_lab:
         answer = without_own_agreement(answer, booking, access_of(by))
     worse = list(worse_by_lab(booking, answer, start, end)) if by_lab else []
@@ -197,7 +203,7 @@ def apply_change(
     # A request that nobody has agreed to stays one, also where a smaller one gives no new reason to ask.
     waiting = booking.status == Status.REQUESTED
     roles = list(answer.approval.roles) or (booking.approval_roles if waiting else [])
-    held = waiting or (bool(roles) and not begun)
+    held = waiting or (bool(roles or answer.spending) and not begun)
     until = hold_until(wish_of(booking).at(start, end), answer, booking.requested_at if waiting else now, now=now)
     occupancy = occupy(
         instrument=booking.instrument,
@@ -210,6 +216,7 @@ def apply_change(
     if held:
         Approval.objects.filter(booking=booking).delete()
         changes |= {"approval_roles": roles, "silence": answer.approval.silence or (booking.silence if waiting else "")}
+        changes["awaits_customer"] = answer.spending is not None or (waiting and booking.awaits_customer)
     move(
         booking,
         Status.REQUESTED if held else booking.status,
@@ -225,6 +232,8 @@ def apply_change(
         **({} if begun else _to_confirm(booking, answer, start, end, now)),
         **changes,
     )
+    if answer.spending is not None:
+        ask_customer(booking, answer.spending)
 
 
 def _to_confirm(

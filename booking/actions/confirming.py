@@ -72,7 +72,7 @@ def note_unconfirmed(*, booking: Booking) -> bool:
         return False
     with translation.override(booking.user.language):
         reason = _("Nobody confirmed in time that this booking will be used.")
-    move(booking, Status.CANCELLED, at=now, confirm_by=None, reason=reason)
+    move(booking, Status.CANCELLED, at=now, confirm_by=None, reason=reason, excused=True)
     release_charges(source=SOURCE, source_uid=booking.uid)
     tell(booking, "booking_unconfirmed", to=customers(booking) | managers(booking.instrument))
     note(booking, "booking.unconfirmed", by=None, before=before, reason=reason, **told(seen))

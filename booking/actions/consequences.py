@@ -233,7 +233,7 @@ def _cancel_for(*, reached: Reached, booking: Booking) -> int:
         reason = _("Cancelled by the rules: %(name)s") % {"name": violation_label(reached.violation.name)}
     before = booking.status
     to = Status.REJECTED if before == Status.REQUESTED else Status.CANCELLED
-    move(booking, to, at=timezone.now(), hold_expires_at=None, reason=reason)
+    move(booking, to, at=timezone.now(), hold_expires_at=None, reason=reason, excused=to == Status.CANCELLED)
     release_charges(source=SOURCE, source_uid=booking.uid)
     people = customers(booking) | managers(booking.instrument)
     if to == Status.CANCELLED:

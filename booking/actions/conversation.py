@@ -16,8 +16,9 @@ from backend.accounts.queries import people_with
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, NotFound, Refusal, refuse
+from backend.core.files import Checked, check_files, keep_files
 from backend.core.text import has_control_characters
-from booking.actions.files import Checked, check_files, keep_files, require_room
+from booking.actions.files import require_room
 from booking.actions.order_steps import tell_order
 from booking.actions.transitions import managers, tell
 from booking.models import OPEN_ORDERS, Attachment, Booking, Note, SampleOrder, Side

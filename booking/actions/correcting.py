@@ -15,6 +15,8 @@ from backend.core.db import atomic_action
 from backend.core.errors import invalid, refuse
 from backend.core.periods import clock_words
 from backend.outbox.actions import post
+from booking.actions.locks import lock_to_charge
+from booking.actions.repricing import falls_later, post_beside, repricing
 from booking.actions.requesting import ledger_line
 from booking.actions.transitions import customers, who_belongs
 from booking.actions.using import CORRECTION_REFERENCE, check_near, check_times, lock_usage, may_verify
@@ -77,6 +79,7 @@ def correct_usage(
     version that the booking kept; the charge is made final anew, or the difference is posted where it stands on
     an issued invoice. The customer is told.
     """
+    lock_to_charge(usage)
     fresh = lock_usage(usage)
     require_correctable(fresh, by)
     new = corrected(fresh, start=start, end=end, samples=samples, parameters=parameters, comment=comment)
@@ -89,17 +92,22 @@ def correct_usage(
     with translation.override(fresh.user.language):  # the sentences are kept for the person who is charged
         change = weigh(fresh, new)
         sentences = _told(change, new.reason)
-    new.save()
     source, uid = sources_of([fresh])[fresh.pk]
-    correct_charges(
-        source=source,
-        source_uid=uid,
-        correction_uid=new.uid,
-        lines=[ledger_line(line) for line in change.price.lines],
-        differences=sentences,
-        service_date=new.start.astimezone(new.instrument.zone).date(),
-        by_id=by.pk,
-    )
+    day = new.start.astimezone(new.instrument.zone).date()
+    with repricing(fresh, day, correction_uid=new.uid, by_id=by.pk):
+        new.save()
+        correct_charges(
+            source=source,
+            source_uid=uid,
+            correction_uid=new.uid,
+            lines=[ledger_line(line) for line in change.price.lines if not falls_later(line, day)],
+            differences=sentences,
+            service_date=day,
+            by_id=by.pk,
+        )
+        if change.price.beside:
+            whole = (*change.price.lines, *change.price.aside)
+            post_beside(source, uid, whole, service_date=day, correction_uid=new.uid, by_id=by.pk)
     _tell(new, change, by)
     _note(new, "usage.correct", by=by, before={"corrects": fresh.pk, **_measured(fresh)}, reason=new.reason)
     return new

@@ -41,6 +41,7 @@ def approve_booking(*, booking: Booking, by: User, reason: str = "", version: in
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
     _refuse_own(booking, by)
+    _refuse_unsent(booking)
     now = timezone.now()
     if booking.hold_expires_at and booking.hold_expires_at <= now:
         raise refuse("hold_expired", _("The time for deciding has run out."), until=booking.hold_expires_at)
@@ -58,6 +59,15 @@ def _refuse_own(booking: Booking, by: User) -> None:
         raise refuse("own_request", _("You cannot decide about your own request. Please ask a colleague."))
     if speaks_for_customer(by, booking):
         raise refuse("own_request", _("You belong to the customer yourself. Please ask a colleague."))
+
+
+def _refuse_unsent(booking: Booking) -> None:
+    if booking.awaits_customer:
+        raise refuse(
+            "awaits_customer",
+            _("%(organisation)s has not agreed to the price yet; you will be asked once it has.")
+            % {"organisation": booking.organisation.name},
+        )
 
 
 def agree(booking: Booking, *, by: User, reason: str) -> set[str]:
@@ -93,6 +103,7 @@ def reject_booking(*, booking: Booking, by: User, reason: str, version: int | No
     booking = lock_booking(booking, version=version)
     require_status(booking, [Status.REQUESTED])
     _refuse_own(booking, by)
+    _refuse_unsent(booking)
     mine = deciding_roles(access_of(by), booking)
     if not mine:
         raise Forbidden
@@ -118,7 +129,7 @@ def expire_hold(*, booking: Booking) -> Booking:
     now = timezone.now()
     if booking.status != Status.REQUESTED or booking.hold_expires_at is None or booking.hold_expires_at > now:
         return booking
-    if booking.silence == "consent" and booking.start > now:
+    if booking.silence == "consent" and booking.start > now and not booking.awaits_customer:
         return _confirm(booking, by=None)
     before, silent = booking.status, deciders(booking)
     move(booking, Status.EXPIRED, at=now, hold_expires_at=None)

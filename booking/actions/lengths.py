@@ -12,6 +12,7 @@ from backend.accounts.models import User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
+from booking.actions.asking import without_own_spending
 from booking.actions.changing import apply_change, assess_change, quoted, require_possible, reschedule_booking
 from booking.actions.locks import lock_parties_of
 from booking.actions.requesting import reserve
@@ -92,6 +93,7 @@ def _resize(
     require_possible(booking, act, booking.start, end, by=by, now=now, by_lab=by_lab, reason=reason)
     answer = assess_change(booking, booking.start, end, now=now, act=asked, rules=rules)
     begun = now >= booking.start
+    answer = without_own_spending(answer, booking, by, begun=begun)
     if begun:
         _need_no_other_agreement(booking, answer, by)
     was, before = booking.end, booking.status

@@ -13,11 +13,14 @@ from django.db import connection, models
 
 from backend.accounts.models import Group, Organisation, Project, User
 from backend.core.prepared import fetch
-from booking.models import Booking, Wait
+from booking.models import Booking, SampleOrder, Usage, Wait
+from booking.queries.entries import unbooked_wish
 from booking.queries.facts import InForce, rules_in_force
+from booking.queries.prices import prices_of, read_price_lists
 from booking.queries.wishes import Wish
 from booking.rules.rulebook import rulebook_of
-from instruments.models import Instrument
+from instruments.models import Instrument, PriceList
+from instruments.pricing.reach import reach_of
 
 # In the order in which they are locked.
 TABLES: Mapping[str, type[models.Model]] = {
@@ -46,7 +49,8 @@ def lock_parties(
     """
     rules = rules_in_force([instrument, *others], now)
     lock_rows(
-        {party for each in rules.values() for party in each.book.needs(act).locks},
+        {party for each in rules.values() for party in each.book.needs(act).locks}
+        | ({"project"} if organisation.rules_spending else set()),  # a budget counts what others book on it
         person=user.pk,
         group=group.pk if group else None,
         project=project.pk if project else None,
@@ -72,10 +76,38 @@ def lock_parties_of(
 
 
 def lock_to_record(booking: Booking, *causes: str) -> None:
-    """Lock the parties by which ladders count what may be recorded now; before the instrument is locked."""
+    """Lock the parties by which ladders count what may be recorded now; before the instrument is locked.
+
+    Where a no-show is noted or taken back, also those that its prices look at together.
+    """
     book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
-    if book.watches(*causes):
-        lock_rows(book.recording, **_parties(booking))
+    watched = set(book.recording if book.watches(*causes) else ())
+    priced = parties_priced(booking.price_list) if "never" in causes else set()
+    lock_rows(watched | priced, **_parties(booking))
+
+
+def lock_to_charge(subject: Usage | SampleOrder) -> None:
+    """Lock the parties that the price list of a use looks at together; before the instrument is locked."""
+    kept = subject if isinstance(subject, SampleOrder) else subject.booking
+    if kept is not None:
+        lock_rows(parties_priced(kept.price_list), **_parties(kept))
+    elif isinstance(subject, Usage) and subject.end is not None:
+        wish = unbooked_wish(subject)
+        parties = {"person": wish.user.pk, "group": None, "project": None, "organisation": wish.organisation.pk}
+        lock_rows(parties_priced(read_price_lists([wish]).of(wish)), **parties)
+
+
+def parties_priced(price_list: PriceList | None) -> set[str]:
+    """Which parties a list with scopes counts by; always the customer, since an agreement holds for many instruments.
+
+    Who has no group stands for themselves.
+    """
+    reach = reach_of(prices_of(price_list)) if price_list is not None else None
+    if reach is None:
+        return set()
+    named = set((reach.names | set(reach.closing or ())) & TABLES.keys())
+    named |= {"person"} if "group" in named else set()
+    return named | {"organisation"}
 
 
 def lock_to_cancel(*bookings: Booking) -> None:
@@ -85,13 +117,14 @@ def lock_to_cancel(*bookings: Booking) -> None:
         book = rulebook_of(booking.policy, tz=booking.instrument.timezone)
         wanted |= set(book.recording if book.watches("cancel") else ())
         wanted |= set(book.needs("create").locks if book.depends else ())
+        wanted |= parties_priced(booking.price_list)
     lock_rows(wanted, **_parties(bookings[0]))
 
 
-def _parties(booking: Booking) -> dict[str, int | None]:
+def _parties(booking: Booking | SampleOrder) -> dict[str, int | None]:
     return {
         "person": booking.user_id,
-        "group": booking.group_id,
+        "group": booking.group_id if isinstance(booking, Booking) else None,
         "project": booking.project_id,
         "organisation": booking.organisation_id,
     }

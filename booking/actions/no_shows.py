@@ -12,6 +12,7 @@ from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from booking.actions.locks import lock_to_record
+from booking.actions.repricing import post_aside, repricing
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import customers, lock_booking, managers, move, note, require_status, tell
 from booking.actions.violating import record_violations, told
@@ -66,8 +67,11 @@ def _mark(booking: Booking, *, by: User | None, reason: str = "") -> Booking:
         fee = no_show_fee(booking)
         lines = [ledger_line(line) for line in fee.lines]
         before = booking.status
-        move(booking, Status.NO_SHOW, at=timezone.now(), reason=reason)
-        release_charges(source=SOURCE, source_uid=booking.uid, lines=lines, by_id=by.pk if by else None)
+        with repricing(booking, correction_uid=booking.uid, by_id=by.pk if by else None):
+            move(booking, Status.NO_SHOW, at=timezone.now(), reason=reason)
+            release_charges(source=SOURCE, source_uid=booking.uid, lines=lines, by_id=by.pk if by else None)
+            if fee.aside:
+                post_aside(booking, fee.aside)
     seen = record_violations(booking, [("never", None)], by=by)
     to = customers(booking) | managers(booking.instrument)
     tell(booking, "booking_no_show", to=to - ({by.pk} if by else set()), fee=str(fee.total))

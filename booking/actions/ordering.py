@@ -13,6 +13,7 @@ from backend.accounts.models import Organisation, Project, User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Forbidden, Invalid, Refusal, Refused, refuse
+from booking.actions.asking import need_own_agreement
 from booking.actions.locks import lock_parties
 from booking.actions.order_steps import (
     SOURCE,
@@ -29,13 +30,16 @@ from booking.actions.requesting import ledger_line, quote_out
 from booking.actions.transitions import managers
 from booking.models import SampleItem, SampleOrder
 from booking.queries.order_wishes import OrderWish, assess_order, pieces_of
-from booking.queries.sample_prices import Customer, cancelling_price, quote_samples
+from booking.queries.records import Customer
+from booking.queries.sample_prices import cancelling_price, quote_samples
 from booking.queries.scope import roles_held
 from booking.queries.wishes import Assessment, Quote
 from booking.rules.samples import MOST_ITEMS
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
+from invoices.actions.budgets import tell_near_budget
 from invoices.actions.charges import release_charges, reserve_charges
+from invoices.queries.means import Hold
 
 Item = Mapping[str, Any]
 
@@ -69,9 +73,10 @@ def submit_samples(
     answer = assess_order(wish, now=now, rules=rules)
     if answer.refusals:
         raise Refused(*answer.refusals)
+    need_own_agreement(answer.spending, organisation.pk, project, by)
     with translation.override(user.language):  # the sentences are kept for the person who is charged
         customer = Customer(instrument, organisation.pk, user.pk, project.pk if project else None, answer.audience, now)
-        quote = quote_samples(customer, wish.pieces, answer.quote.price_list)[0]
+        quote = quote_samples(customer, wish.pieces, answer.quote.price_list, answer.quote.earlier)[0]
     order = _write_order(
         wish,
         answer,
@@ -83,7 +88,9 @@ def submit_samples(
         return_samples=return_samples,
     )
     _write_items(order, items)
-    _reserve(order, quote, by=by)
+    _reserve(order, quote, by=by, hold=answer.hold)
+    if answer.near_budget is not None:
+        tell_near_budget(answer.near_budget.project_id)
     tell_order(order, "samples_submitted", to=managers(instrument) - {by.pk}, count=wish.samples)
     tell_order(order, "samples_ordered", to={user.pk} - {by.pk}, count=wish.samples, by=by.name)
     note_order(order, "submit", by=by, samples=wish.samples, total=order.quote["total"])
@@ -135,7 +142,7 @@ def _write_items(order: SampleOrder, items: Sequence[Item]) -> None:
     )
 
 
-def _reserve(order: SampleOrder, quote: Quote, *, by: User) -> None:
+def _reserve(order: SampleOrder, quote: Quote, *, by: User, hold: Hold | None) -> None:
     reserve_charges(
         source=SOURCE,
         source_uid=order.uid,
@@ -148,6 +155,8 @@ def _reserve(order: SampleOrder, quote: Quote, *, by: User) -> None:
         price_list=quote.title,
         currency=quote.currency,
         lines=[ledger_line(line) for line in quote.lines],
+        service={"mode": "sample", "category": order.instrument.category_id},
+        hold=hold,
         by_id=by.pk,
     )
 

@@ -14,7 +14,7 @@ from backend.core.db import atomic_action
 from backend.core.errors import Refusal, Refused
 from booking.actions.displacing import displace_locked
 from booking.actions.locks import lock_parties
-from booking.actions.requesting import request_booking
+from booking.actions.requesting import SOURCE, request_booking
 from booking.actions.transitions import lock_booking, note
 from booking.models import Booking
 from booking.queries.assess import judge
@@ -23,6 +23,8 @@ from booking.queries.reads import read_for
 from booking.queries.wishes import Wish, check_shape
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument
+from invoices.actions.covering import cover_charge
+from invoices.models import VoucherGrant
 
 
 @atomic_action
@@ -42,11 +44,14 @@ def book_first(
     group: Group | None = None,
     purpose: str,
     notes: str = "",
+    voucher: VoucherGrant | None = None,
+    voucher_declared: bool = False,
 ) -> Booking:
     """Book like `request_booking`, displacing exactly the bookings ``displaces``; without any it is the same.
 
     Their customers pay nothing, are told and are proposed other times, as after an outage. `Refused` where others
-    stand in the way than the person was shown; whatever is refused leaves everything as it was.
+    stand in the way than the person was shown; whatever is refused leaves everything as it was. ``voucher`` is reserved
+    for the price; ``voucher_declared``: the person says what its scheme wants to hear.
     """
     parties: dict[str, Any] = {"user": user, "organisation": organisation, "project": project, "group": group}
     wanted: dict[str, Any] = {"start": start, "end": end, "mode": mode, "samples": samples}
@@ -61,6 +66,8 @@ def book_first(
     booking = request_booking(by=by, instrument=instrument, purpose=purpose, notes=notes, **parties, **wanted)
     if displaces:
         note(booking, "booking.overtake", by=by, displaced=sorted(displaces))
+    if voucher is not None:
+        cover_charge(source=SOURCE, source_uid=booking.uid, grant=voucher, declared=voucher_declared, by=by)
     return booking
 
 

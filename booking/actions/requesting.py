@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -19,21 +20,26 @@ from backend.core.db import atomic_action
 from backend.core.errors import Refused, refuse
 from backend.core.memo import remembering_at_least
 from backend.core.money import round_half_up
-from backend.core.prepared import insert, insert_all
-from booking.actions.locks import lock_parties
-from booking.actions.transitions import act_of, customers, deciders, tell, tell_all
+from backend.core.prepared import insert, insert_all, number_ahead
+from backend.core.unawaited import sending
+from booking.actions.asking import ask_customer, still_needed
+from booking.actions.locks import lock_parties_of
+from booking.actions.transitions import act_of, customers, deciders, managers_ahead, recipients_ahead, tell_all
 from booking.models import Approval, Booking, Decision, Status
 from booking.queries.assess import judge
 from booking.queries.behalf import agreed_by_asking
 from booking.queries.confirming import confirm_by
-from booking.queries.facts import InForce, policy_view
+from booking.queries.facts import InForce, policy_view, rules_ahead
+from booking.queries.paying import hold_for
 from booking.queries.quoting import quote_for_customer
-from booking.queries.reads import read_for
+from booking.queries.reads import read_for, reads_ahead
 from booking.queries.teaching import advised
 from booking.queries.wishes import Assessment, Quote, Wish, check_shape
-from instruments.actions.occupancy import lock_instruments, occupy
+from instruments.actions.occupancy import lock_instrument_ahead, lock_instruments, occupy, overlap_is_taken
 from instruments.models import Instrument, Occupancy, OccupancyKind
+from invoices.actions.budgets import tell_near_budget
 from invoices.actions.charges import open_charge, reserve_charges
+from invoices.models import Charge
 from invoices.rules import Line
 
 SOURCE = "booking"
@@ -63,22 +69,26 @@ def request_booking(
     """
     check_shape(start, end)
     now = timezone.now()
-    with remembering_at_least():
-        rules = lock_parties(
-            user=user, group=group, project=project, organisation=organisation, instrument=instrument, now=now
-        )
-        wish = Wish(
-            instrument=lock_instruments([instrument.pk])[instrument.pk],
-            start=start,
-            end=end,
-            mode=mode,
-            organisation=organisation,
-            user=user,
-            samples=samples,
-            parameters=parameters or {},
-            project=project,
-            group=group,
-        )
+    wish = Wish(
+        instrument=instrument,
+        start=start,
+        end=end,
+        mode=mode,
+        organisation=organisation,
+        user=user,
+        samples=samples,
+        parameters=parameters or {},
+        project=project,
+        group=group,
+    )
+    with remembering_at_least(), overlap_is_taken(), sending():
+        rules_ahead([instrument], now)
+        rules = lock_parties_of(wish, now=now)
+        lock_instrument_ahead(instrument.pk)
+        reads_ahead(wish)
+        managers_ahead(instrument)
+        number_ahead(Occupancy, Booking, Charge)
+        wish = replace(wish, instrument=lock_instruments([instrument.pk])[instrument.pk])
         return place_booking(wish, by=by, purpose=purpose, notes=notes, now=now, rules=rules)
 
 
@@ -113,16 +123,28 @@ def place_booking(
     quote = quote_for_customer(wish, answer)
     asks_others = by.pk != wish.user.pk and bool(answer.approval.roles)
     agreed = agreed_by_asking(access_of(by), wish, answer.approval.roles) if asks_others else []
-    booking = _write(
-        wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now, replacing=replacing, **links
+    need = still_needed(answer.spending, wish.organisation.pk, wish.project, by)
+    links |= {"awaits_customer": need is not None}
+    booking = _made(wish, answer, quote, agreed, by=by, purpose=purpose, notes=notes, now=now, **links)
+    told = _told(booking, agreed)
+    recipients_ahead(booking, told)
+    _take_time(booking, wish, answer, replacing)
+    insert(booking)
+    insert_all(
+        (Approval(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now) for role in agreed),
+        numbered=False,
     )
-    insert_all(Approval(booking=booking, role=role, decision=Decision.APPROVED, by=by, at=now) for role in agreed)
-    reserved = open_charge(**_charged(booking, quote, by=by))
-    _announce(booking, agreed, reserved, by=by)
+    reserved = open_charge(**_charged(booking, quote, by=by), hold=answer.hold)
+    tell_all(booking, told)
+    if need is not None:
+        ask_customer(booking, need)
+    if answer.near_budget is not None:
+        tell_near_budget(answer.near_budget.project_id)
+    _record(booking, agreed, reserved, by=by)
     return booking
 
 
-def _write(
+def _made(
     wish: Wish,
     answer: Assessment,
     quote: Quote,
@@ -130,25 +152,15 @@ def _write(
     *,
     by: User,
     now: datetime,
-    replacing: Occupancy | None,
     **fields: Any,
 ) -> Booking:
-    held = bool(set(answer.approval.roles) - set(agreed))
-    occupancy = occupy(
-        instrument=wish.instrument,
-        start=wish.start,
-        end=wish.end,
-        kind=OccupancyKind.HOLD if held else OccupancyKind.BOOKING,
-        replacing=replacing,
-        unit=answer.unit,
-    )
+    """Not saved yet, and without its time."""
+    held = fields["awaits_customer"] or bool(set(answer.approval.roles) - set(agreed))
     booking = Booking(
         status=Status.REQUESTED if held else Status.CONFIRMED,
         instrument=wish.instrument,
-        unit=occupancy.unit,
         start=wish.start,
         end=wish.end,
-        occupancy=occupancy,
         mode=wish.mode,
         organisation=wish.organisation,
         user=wish.user,
@@ -170,7 +182,19 @@ def _write(
         **fields,
     )
     booking.confirm_by = confirm_by(answer.policy, policy_view(booking), tz=wish.instrument.timezone, now=now)
-    return insert(booking)
+    return booking
+
+
+def _take_time(booking: Booking, wish: Wish, answer: Assessment, replacing: Occupancy | None) -> None:
+    booking.occupancy = occupy(
+        instrument=wish.instrument,
+        start=wish.start,
+        end=wish.end,
+        kind=OccupancyKind.HOLD if booking.status == Status.REQUESTED else OccupancyKind.BOOKING,
+        replacing=replacing,
+        unit=answer.unit,
+    )
+    booking.unit = booking.occupancy.unit
 
 
 def hold_until(wish: Wish, answer: Assessment, asked: datetime, *, now: datetime) -> datetime:
@@ -212,7 +236,7 @@ def _plain(value: Fraction | Decimal | int | None) -> str | None:
 
 def reserve(booking: Booking, quote: Quote, *, by: User) -> None:
     """Post the quoted lines to the ledger as reserved, in place of those that stand."""
-    reserve_charges(**_charged(booking, quote, by=by))
+    reserve_charges(**_charged(booking, quote, by=by), hold=hold_for(booking, quote))
 
 
 def _charged(booking: Booking, quote: Quote, *, by: User) -> dict[str, Any]:
@@ -228,6 +252,7 @@ def _charged(booking: Booking, quote: Quote, *, by: User) -> dict[str, Any]:
         "price_list": quote.title,
         "currency": quote.currency,
         "lines": [ledger_line(line) for line in quote.lines],
+        "service": {"mode": booking.mode, "category": booking.instrument.category_id},
         "by_id": by.pk,
     }
 
@@ -245,12 +270,14 @@ def ledger_line(line: Any) -> Line:
     )
 
 
-def _announce(booking: Booking, agreed: Collection[str], reserved: Act, *, by: User) -> None:
+def _told(booking: Booking, agreed: Collection[str]) -> dict[str, set[int]]:
+    """By kind of message who gets it."""
     if booking.status == Status.REQUESTED:
-        asked = deciders(booking, agreed)
-        tell_all(booking, {"booking_requested": asked, "booking_received": customers(booking)})
-    else:
-        tell(booking, "booking_confirmed", to=customers(booking))
+        return {"booking_requested": deciders(booking, agreed), "booking_received": customers(booking)}
+    return {"booking_confirmed": customers(booking)}
+
+
+def _record(booking: Booking, agreed: Collection[str], reserved: Act, *, by: User) -> None:
     more: dict[str, Any] = {"agreed": list(agreed)} if agreed else {}
     more |= {"user": booking.user_id} if booking.user_id != by.pk else {}
     after = {"start": booking.start, "end": booking.end, "total": booking.quote["total"], **more}

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from backend.accounts.models import User
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, Refusal
-from booking.actions.files import check_files, keep_files, require_room
+from backend.core.files import check_files, keep_files
+from booking.actions.files import require_room
 from booking.actions.order_steps import (
     lock_order,
     move_order,

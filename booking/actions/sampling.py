@@ -13,6 +13,7 @@ from backend.accounts.models import User
 from backend.accounts.queries import access_of
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, Refusal, refuse
+from booking.actions.locks import lock_to_charge
 from booking.actions.order_steps import (
     SOURCE,
     lock_order,
@@ -24,6 +25,7 @@ from booking.actions.order_steps import (
     require_step,
     tell_order,
 )
+from booking.actions.repricing import repricing
 from booking.actions.requesting import ledger_line, place_booking
 from booking.actions.transitions import now_in_minutes, untold
 from booking.models import Booking, SampleItem, SampleOrder
@@ -196,6 +198,7 @@ def finish_testing(
 
     What nothing is said of was tested as it was received. `Refused` where that has no price.
     """
+    lock_to_charge(order)
     order = lock_order(order, version=version)
     require_step(order, "finish")
     require_other(order, by)
@@ -211,15 +214,16 @@ def finish_testing(
     SampleItem.objects.bulk_update(rows, ["tested_quantity", "tested_tests", "tested_parameters"])
     with translation.override(order.user.language):  # the sentences are kept for the person who is charged
         charged = final_price(order, rows)
-    before = move_order(order, "finish", at=now, done_at=now, report=report)
-    finalise_charges(
-        source=SOURCE,
-        source_uid=order.uid,
-        lines=[ledger_line(line) for line in charged.lines],
-        differences=list(charged.differences),
-        service_date=now.astimezone(order.instrument.zone).date(),
-        by_id=by.pk,
-    )
+    with repricing(order, correction_uid=order.uid, by_id=by.pk):
+        before = move_order(order, "finish", at=now, done_at=now, report=report)
+        finalise_charges(
+            source=SOURCE,
+            source_uid=order.uid,
+            lines=[ledger_line(line) for line in charged.lines],
+            differences=list(charged.differences),
+            service_date=now.astimezone(order.instrument.zone).date(),
+            by_id=by.pk,
+        )
     files = [one.name for one in order.results.filter(withdrawn_at=None)]
     tell_order(
         order,

@@ -28,6 +28,7 @@ from booking.queries.wishes import Wish, wish_of
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, Occupancy
 from instruments.rules import Taken, first_free_unit
+from invoices.actions.holding import lock_accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,11 @@ def lock_wishes(wishes: Sequence[Wish], *, now: datetime, act: str = "create") -
     instruments = {wish.instrument.pk: wish.instrument for wish in wishes}
     others = [one for pk, one in instruments.items() if pk != first.instrument.pk]
     rules = lock_parties_of(first, others=others, now=now, act=act)
-    return Locked(lock_instruments(instruments), rules)
+    locked = Locked(lock_instruments(instruments), rules)
+    asking = {row.institution_id for row in locked.instruments.values() if row.institution.asks_prepaid}
+    if asking:
+        lock_accounts(asking, first.organisation.pk)
+    return locked
 
 
 def lock_changing(rows: Sequence[Booking], *, now: datetime) -> None:

@@ -21,8 +21,10 @@ from backend.core.errors import Stale, refuse
 from backend.core.periods import clock_words
 from backend.core.prepared import ID, Given, Prepared, among
 from backend.outbox.actions import Post, post_all
+from backend.outbox.queries.inbox import switched_off_ahead
+from backend.outbox.rules import topic_of
 from booking.actions.freeing import mark_freed
-from booking.models import OCCUPYING, Booking
+from booking.models import OCCUPYING, Booking, SpendingRequest, SpendingState, Status
 from booking.queries.scope import OWN_DESKS
 from instruments.actions.occupancy import lock_instruments, vacate
 from instruments.models import Instrument
@@ -63,6 +65,9 @@ def move(booking: Booking, to: str, *, at: datetime, **changes: Any) -> Booking:
     freed = booking.occupancy_id if to not in OCCUPYING else None
     if freed:
         changes["occupancy"] = None
+    if booking.awaits_customer and to != Status.REQUESTED:
+        changes["awaits_customer"] = False
+        SpendingRequest.objects.filter(booking=booking, state=SpendingState.OPEN).update(state=SpendingState.LAPSED)
     changed = Booking.objects.filter(pk=booking.pk, status=booking.status, version=booking.version).update(
         status=to,
         version=models.F("version") + 1,
@@ -124,11 +129,12 @@ def tell_all(booking: Booking, kinds: Mapping[str, set[int]], *, key: str = "", 
         "total": booking.quote.get("total", ""),
         "currency": booking.quote.get("currency", ""),
         "reason": booking.reason,
+        "awaits_customer": booking.awaits_customer,
         "made_by": booking.made_by.name if booking.made_by_id != booking.user_id else "",
         "hold": booking.hold_expires_at.astimezone(zone).strftime("%Y-%m-%d %H:%M") if booking.hold_expires_at else "",
         **more,
     }
-    everybody = {user for to in kinds.values() for user in to}
+    everybody = _everybody(kinds)
     belong = who_belongs(everybody, booking)
     post_all(
         Post(
@@ -142,13 +148,27 @@ def tell_all(booking: Booking, kinds: Mapping[str, set[int]], *, key: str = "", 
     )
 
 
+def recipients_ahead(booking: Booking, kinds: Mapping[str, set[int]]) -> None:
+    """Send what `tell_all` will ask."""
+    everybody = _everybody(kinds)
+    _BELONG.ahead(people=sorted(everybody), parties=_parties(booking))
+    switched_off_ahead(everybody, {topic_of(kind) for kind in kinds})
+
+
+def _everybody(kinds: Mapping[str, set[int]]) -> set[int]:
+    return {user for to in kinds.values() for user in to}
+
+
+def _parties(booking: Booking) -> tuple[int, int]:
+    return booking.organisation_id, booking.instrument.institution_id
+
+
 def who_belongs(people: set[int], booking: Booking) -> set[int]:
     """Those of the people who still belong to the customer or the lab; others may not read of it any more.
 
     The administrators of the customer hear in the place of a user who left.
     """
-    parties = (booking.organisation_id, booking.instrument.institution_id)
-    belong = {user for (user,) in _BELONG.rows(people=sorted(people), parties=parties)}
+    belong = {user for (user,) in _BELONG.rows(people=sorted(people), parties=_parties(booking))}
     if booking.user_id in people - belong:
         belong |= set(people_with(booking.organisation_id, [Role.ADMIN]))
     return belong
@@ -177,6 +197,11 @@ def managers(instrument: Instrument) -> set[int]:
     return named or everywhere or set(people_with(instrument.institution_id, [Role.ADMIN]))
 
 
+def managers_ahead(instrument: Instrument) -> None:
+    """Send what `managers` will ask."""
+    _MANAGERS.ahead(institution=instrument.institution_id, instrument=instrument.pk)
+
+
 _MANAGERS = Prepared(
     lambda: (
         Membership.objects.current()
@@ -192,7 +217,12 @@ _MANAGERS = Prepared(
 
 
 def deciders(booking: Booking, agreed: Collection[str] | None = None) -> set[int]:
-    """Who must still say yes or no: for each role that has not ``agreed`` those who hold it, never the customers."""
+    """Who must still say yes or no: for each role that has not ``agreed`` those who hold it, never the customers.
+
+    Nobody at the lab while the customer itself has not agreed to the price.
+    """
+    if booking.awaits_customer:
+        return set()
     given = set(booking.approvals.values_list("role", flat=True) if agreed is None else agreed)
     waiting = set(booking.approval_roles) - given
     told: set[int] = set()

@@ -12,7 +12,8 @@ from backend.accounts.models import Organisation, User
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import NotFound, Refusal, Refused, invalid, refuse
-from booking.actions.locks import lock_to_record
+from booking.actions.locks import lock_to_charge, lock_to_record
+from booking.actions.repricing import falls_later, post_beside, repricing
 from booking.actions.requesting import SOURCE, ledger_line
 from booking.actions.transitions import (
     customers,
@@ -27,11 +28,13 @@ from booking.actions.transitions import (
 from booking.actions.violating import Happened, record_violations, strike_out, told
 from booking.models import Booking, Status, Usage, UsageState
 from booking.queries.cancellation import of_samples
+from booking.queries.earlier import posts_beside
 from booking.queries.no_show import can_be_corrected
 from booking.queries.scope import speaks_for_customer
 from booking.queries.usage import final_price
 from instruments.actions.occupancy import lock_instruments
 from instruments.models import Instrument, Mode
+from invoices.actions.aside import note_aside
 from invoices.actions.charges import finalise_charges, reopen_charges, reserve_charges
 
 EARLY = timedelta(minutes=15)
@@ -129,9 +132,11 @@ def finish_booking(
     final_price(usage)
     usage.save()
     before, came = booking.status, booking.status == Status.NO_SHOW
-    move(booking, Status.COMPLETED, at=timezone.now(), **({"reason": ""} if came else {}))
     if came:
-        reopen_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+        _take_back_fee(booking, by)
+    else:
+        move(booking, Status.COMPLETED, at=timezone.now())
+    if came:
         strike_out(booking, "never", by=by)
     seen = record_violations(booking, _happened(usage, before=before, by_lab=by_lab), by=by)
     if by_lab:
@@ -141,6 +146,15 @@ def finish_booking(
     tell(booking, "booking_completed", to=customers(booking) - {by.pk}, came=came, **_used(usage))
     note(booking, "booking.finish", by=by, before=before, used_from=usage.start, used_to=usage.end, **told(seen))
     return usage
+
+
+def _take_back_fee(booking: Booking, by: User) -> None:
+    """They came after all: there was no no-show, neither here nor for what others of the period cost."""
+    with repricing(booking, correction_uid=booking.uid, by_id=by.pk):
+        move(booking, Status.COMPLETED, at=timezone.now(), reason="")
+        reopen_charges(source=SOURCE, source_uid=booking.uid, by_id=by.pk)
+        if posts_beside(booking.price_list):
+            note_aside(source=SOURCE, source_uid=booking.uid, lines=())
 
 
 def _happened(usage: Usage, *, before: str, by_lab: bool) -> list[Happened]:
@@ -280,6 +294,7 @@ def may_verify(usage: Usage, by: User) -> None:
 @atomic_action
 def verify_usage(*, usage: Usage, by: User) -> Usage:
     """Confirm a record: it never changes again, and its charges become final with each difference named."""
+    lock_to_charge(usage)
     fresh = lock_usage(usage)
     if fresh.state != UsageState.SUBMITTED:
         raise refuse(
@@ -288,9 +303,10 @@ def verify_usage(*, usage: Usage, by: User) -> Usage:
             % {"state": fresh.get_state_display()},
         )
     may_verify(fresh, by)
-    fresh.state, fresh.verified_by, fresh.verified_at = UsageState.VERIFIED, by, timezone.now()
-    fresh.save(update_fields=["state", "verified_by", "verified_at"])
-    _finalise(fresh, by=by)
+    with repricing(fresh, correction_uid=fresh.uid, by_id=by.pk):
+        fresh.state, fresh.verified_by, fresh.verified_at = UsageState.VERIFIED, by, timezone.now()
+        fresh.save(update_fields=["state", "verified_by", "verified_at"])
+        _finalise(fresh, by=by)
     if fresh.booking is not None:
         tell(fresh.booking, "usage_verified", to=customers(fresh.booking) - {by.pk})
     _note_usage(fresh, "usage.verify", by)
@@ -300,8 +316,8 @@ def verify_usage(*, usage: Usage, by: User) -> Usage:
 def _finalise(usage: Usage, *, by: User) -> None:
     with translation.override(usage.user.language):  # the sentences are kept for the person who is charged
         priced = final_price(usage)
-    lines = [ledger_line(line) for line in priced.lines]
     day = usage.start.astimezone(usage.instrument.zone).date()
+    lines = [ledger_line(line) for line in priced.lines if not falls_later(line, day)]
     source, uid = (SOURCE, usage.booking.uid) if usage.booking else ("usage", usage.uid)
     if usage.booking is None:
         reserve_charges(
@@ -321,6 +337,9 @@ def _finalise(usage: Usage, *, by: User) -> None:
     finalise_charges(
         source=source, source_uid=uid, lines=lines, differences=priced.differences, service_date=day, by_id=by.pk
     )
+    if priced.beside:
+        whole = (*priced.lines, *priced.aside)
+        post_beside(source, uid, whole, service_date=day, correction_uid=usage.uid, by_id=by.pk)
 
 
 def _note_usage(usage: Usage, action: str, by: User) -> None:

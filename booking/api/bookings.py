@@ -42,6 +42,7 @@ from booking.schemas import (
 )
 from instruments.models import Instrument
 from instruments.queries.rights import get_visible_instrument
+from invoices.queries.covering import find_voucher
 
 router = Router(auth=signed_in, tags=["bookings"])
 
@@ -132,6 +133,8 @@ def create(request: HttpRequest, slot: NewBooking) -> Status[dict[str, Any]]:
         parameters=dict(wish.parameters),
         project=wish.project,
         displaces=slot.displaces,
+        voucher=find_voucher(access(request), wish.organisation, slot.voucher),
+        voucher_declared=slot.voucher_declared,
     )
     return Status(201, booking_out(booking))
 

@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from backend.core.http import refusal_out
+from backend.core.money import ZERO, format_amount
 from booking.actions.requesting import quote_out
-from booking.models import Booking, Policy, Usage
+from booking.models import Booking, Policy, Status, Usage
 from booking.queries.assess import as_refusal
 from booking.queries.times import unknown_years
 from booking.queries.trying import Tried
 from booking.queries.wishes import Assessment, Wish
 from instruments.models import Outage
+from invoices.queries.means import Hold
 
 
 def named(row: Any) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "samples": booking.samples,
         "quote": booking.quote,
         "approval_roles": booking.approval_roles,
+        "awaiting": _awaiting(booking),
         "approvals": [
             {
                 "role": each.role,
@@ -60,6 +63,12 @@ def booking_out(booking: Booking) -> dict[str, Any]:
         "coming_at": local(booking.coming_at, booking) if booking.coming_at else None,
         "reason": booking.reason,
     }
+
+
+def _awaiting(booking: Booking) -> str | None:
+    if booking.status != Status.REQUESTED:
+        return None
+    return "customer" if booking.awaits_customer else "institution"
 
 
 def usage_out(usage: Usage) -> dict[str, Any]:
@@ -100,17 +109,30 @@ def outage_out(outage: Outage) -> dict[str, Any]:
     }
 
 
+def _prepaid(hold: Hold | None) -> dict[str, Any] | None:
+    if hold is None:
+        return None
+    return {
+        "account": hold.account_id,
+        "frozen": format_amount(hold.amount),
+        "available": format_amount(max(hold.available, ZERO)),
+        "missing": format_amount(hold.missing),
+    }
+
+
 def check_out(wish: Wish, answer: Assessment, found: list[dict[str, Any]]) -> dict[str, Any]:
     approval, zone = answer.approval, wish.instrument.zone
     return {
         "bookable": answer.bookable,
         "refusals": [refusal_out(refusal) for refusal in answer.refusals],
         "approval": {
-            "needed": bool(approval.roles),
+            "needed": bool(approval.roles) or answer.spending is not None,
             "roles": list(approval.roles),
             "silence": approval.silence or None,
             "at": approval.at.isoformat() if approval.at else None,
+            "customer": list(answer.spending.approvers) if answer.spending else [],
         },
+        "prepaid": _prepaid(answer.hold),
         "notices": list(answer.notices),
         "quote": quote_out(answer.quote),
         "alternatives": found,

@@ -1,6 +1,7 @@
 """The tables of the room: Django looks for them here. Each file holds one subject."""
 
 from .bookings import LONGEST, OCCUPYING, Approval, Booking, BookingQuerySet, Decision, Status
+from .closings import PeriodClosing
 from .feeds import Feed, FeedDetail, FeedScope
 from .policies import Layer, Policy
 from .qualifications import (
@@ -16,6 +17,7 @@ from .qualifications import (
 from .replacements import Displacement, DisplacementState, Replacement, ReplacementState
 from .samples import OPEN_ORDERS, OrderStatus, ResultFile, SampleItem, SampleOrder
 from .series import Bundle, OnConflict, Series, SkippedDate
+from .spending import SpendingRequest, SpendingState
 from .standing import Appeal, AppealState, CreditRules, Reached
 from .talk import Attachment, Note, Side
 from .templates import ReasonTemplate
@@ -50,6 +52,7 @@ __all__ = [
     "Note",
     "OnConflict",
     "OrderStatus",
+    "PeriodClosing",
     "Policy",
     "Qualification",
     "Reached",
@@ -63,6 +66,8 @@ __all__ = [
     "Series",
     "Side",
     "SkippedDate",
+    "SpendingRequest",
+    "SpendingState",
     "Status",
     "TrainingRequest",
     "TrainingSession",

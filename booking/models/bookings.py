@@ -79,6 +79,8 @@ class Booking(models.Model):
     # Roles that must approve, in the policy's words, and what silence until the hold's end means.
     approval_roles = models.JSONField(default=list)
     silence = models.CharField(max_length=10, blank=True)
+    # Whose agreement a request waits for first: the laboratory decides once the customer's own spending is approved.
+    awaits_customer = models.BooleanField(default=False)
     requested_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     hold_expires_at = models.DateTimeField(null=True, blank=True)
@@ -89,6 +91,8 @@ class Booking(models.Model):
     # When the customer was reminded of this time; empty again after a move.
     reminded_at = models.DateTimeField(null=True, blank=True)
     reason = models.TextField(_("reason"), blank=True)
+    # The lab ended it or forgave it: prices count no cancellation and no no-show here.
+    excused = models.BooleanField(default=False)
 
     objects = BookingQuerySet.as_manager()
 

@@ -9,22 +9,22 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.policy_forms.codes import AUDIENCES, FIELDS, MODES
-from booking.policy_forms.leaves import (
+from backend.core.sheets.leaves import (
     ABSENT,
-    Bound,
     Checks,
-    Duration,
     Flag,
-    Moment,
+    Inside,
     Node,
     Place,
+    Plain,
     Shape,
     Sheet,
     Values,
-    WindowRef,
 )
-from booking.policy_forms.shapes import Entry, Group, ListOf
+from backend.core.sheets.shapes import Entry, ListOf
+from booking.policy_forms.codes import AUDIENCES, FIELDS, MODES
+from booking.policy_forms.leaves import Bound, Duration, Moment, WindowRef
+from booking.policy_forms.shapes import Group
 from booking.rules.words import field_name
 
 WINDOW_TESTS = ("touches", "inside", "starts_in", "ends_in", "now_in")
@@ -64,7 +64,7 @@ def adders() -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class ConditionShape:
+class ConditionShape(Plain):
     """``empty`` says what it means when there is no row."""
 
     counts: Shape | None = None
@@ -140,16 +140,29 @@ class ConditionShape:
             return Checks(AUDIENCES if key == "audience" else MODES, required=True)
         return Values(required=True)
 
-    def fresh(self, value: Any, key: str) -> dict[str, Any]:
+    def inside(self, value: Any, step: str) -> Inside | None:
+        rows = dict(value) if isinstance(value, Mapping) else {}
+        at = int(step) if step.isdecimal() else len(rows)
+        if at >= len(rows):
+            return None
+        key = list(rows)[at]
+        return self.shape_of(key, rows[key]), rows[key], lambda new: {**rows, key: {} if new is ABSENT else new}
+
+    def added(self, value: Any, chosen: str) -> Any:
         """The condition with one more row."""
         rows = dict(value) if isinstance(value, Mapping) else {}
-        if key not in dict(adders()) or (key == "bookings" and not self.counts):
+        if chosen not in dict(adders()) or (chosen == "bookings" and not self.counts):
             return rows
-        if key == "field":
-            key = next(name for name in _numbered("field") if name not in rows)
-        if key not in rows:
-            rows[key] = START.get(key, "" if _is_field(key) else "business")
+        if chosen == "field":
+            chosen = next(name for name in _numbered("field") if name not in rows)
+        if chosen not in rows:
+            rows[chosen] = START.get(chosen, "" if _is_field(chosen) else "business")
         return rows
+
+    def moved(self, value: Any, at: int, what: str) -> Any:
+        if not isinstance(value, Mapping) or what != "drop":
+            return value
+        return {key: each for number, (key, each) in enumerate(value.items()) if number != at} or ABSENT
 
 
 START: dict[str, Any] = {

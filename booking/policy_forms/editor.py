@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from backend.core.errors import Invalid, Refusal, invalid
-from booking.policy_forms.conditions import ConditionShape
-from booking.policy_forms.kinds import ABOUT, CALENDAR, PARAMETERS, Action, rule_shape, sections
-from booking.policy_forms.leaves import ABSENT, Node, Place, Shape, Sheet
-from booking.policy_forms.shapes import Group, ListOf
+from backend.core.sheets.leaves import Node, Place, Sheet
+from backend.core.sheets.shapes import worked
+from booking.policy_forms.kinds import ABOUT, CALENDAR, PARAMETERS, rule_shape, sections
 from booking.rules.layers import parse_policy
 
 ROOT = Place("r", "")
@@ -40,7 +39,8 @@ class Editor:
 
     def __post_init__(self) -> None:
         windows = self.document.get("windows", {})
-        self.sheet = Sheet(self.data, [*windows, "business", "always"])
+        names = [*windows, "business", "always"]
+        self.sheet = Sheet(self.data, {"windows": [(name, name) for name in names]})
         self.shape = CALENDAR if self.kind == "calendar" else rule_shape(self.kind)
 
     @property
@@ -52,15 +52,8 @@ class Editor:
         self.rule = self.shape.read(self.rule, ROOT, self.sheet)
 
     def work(self, do: str) -> None:
-        """A row is added, removed or moved: ``add|r.cases``, ``drop|r.cases.0``, ``up|…``, ``down|…``."""
-        what, _sign, name = do.partition("|")
-        steps = name.split(".")[1:]
-        if what == "add" and steps:
-            chosen = self.data.get(f"{name}.add", "")
-            self.rule = _change(self.shape, self.rule, steps, lambda shape, value: _added(shape, value, chosen))
-        elif what in ("drop", "up", "down") and len(steps) > 1 and steps[-1].isdecimal():
-            at = int(steps[-1])
-            self.rule = _change(self.shape, self.rule, steps[:-1], lambda shape, value: _moved(shape, value, at, what))
+        """A row is added, removed or moved, see `worked`."""
+        self.rule = worked(self.shape, self.rule, do, self.data)
 
     @property
     def written(self) -> dict[str, Any]:
@@ -154,63 +147,3 @@ def calendar_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def editable(rule: Any) -> bool:
     return isinstance(rule, Mapping) and rule.get("kind") in PARAMETERS
-
-
-def _change(shape: Shape, value: Any, steps: list[str], act: Callable[[Shape, Any], Any]) -> Any:
-    """The value with ``act`` done at the end of the steps; steps that lead nowhere change nothing."""
-    if not steps:
-        return act(shape, value)
-    if isinstance(shape, Action):
-        return _change(shape.body, {"do": value} if isinstance(value, str) else value, steps, act)
-    first, rest = steps[0], steps[1:]
-    if isinstance(shape, Group):
-        entry = next((each for each in shape.entries if each.key == first), None)
-        given = dict(value) if isinstance(value, Mapping) else {}
-        found = _change(entry.shape, given.get(first, ABSENT), rest, act) if entry else ABSENT
-        if entry is None:
-            return value
-        return (
-            {**given, first: found}
-            if found is not ABSENT
-            else {key: each for key, each in given.items() if key != first}
-        )
-    if not first.isdecimal():
-        return value
-    return _change_member(shape, value, int(first), rest, act)
-
-
-def _change_member(shape: Shape, value: Any, at: int, rest: list[str], act: Callable[[Shape, Any], Any]) -> Any:
-    if isinstance(shape, ListOf):
-        members = shape.members(value)
-        if at < len(members):
-            found = _change(shape.member, members[at], rest, act)
-            members[at] = {} if found is ABSENT else found
-        return members
-    if isinstance(shape, ConditionShape) and isinstance(value, Mapping) and at < len(value):
-        key = list(value)[at]
-        found = _change(shape.shape_of(key, value[key]), value[key], rest, act)
-        return {**value, key: {} if found is ABSENT else found}
-    return value
-
-
-def _added(shape: Shape, value: Any, chosen: str) -> Any:
-    if isinstance(shape, ListOf):
-        return [*shape.members(value), shape.fresh()]
-    if isinstance(shape, ConditionShape):
-        return shape.fresh(value, chosen)
-    return value
-
-
-def _moved(shape: Shape, value: Any, at: int, what: str) -> Any:
-    if isinstance(shape, ListOf):
-        members = shape.members(value)
-        if at >= len(members):
-            return value
-        member = members.pop(at)
-        if what != "drop":
-            members.insert(max(0, at - 1) if what == "up" else at + 1, member)
-        return members or ABSENT
-    if isinstance(shape, ConditionShape) and isinstance(value, Mapping) and what == "drop":
-        rows = [row for number, row in enumerate(value.items()) if number != at]
-        return dict(rows) if rows else ABSENT
-    return value

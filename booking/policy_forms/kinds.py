@@ -8,28 +8,27 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from booking.policy_forms import codes
-from booking.policy_forms.conditions import ConditionShape
-from booking.policy_forms.leaves import (
+from backend.core.sheets.leaves import (
     ABSENT,
     Checks,
     Choice,
-    Duration,
-    Ending,
     Flag,
+    Inside,
     Leaf,
     Lines,
-    Moment,
     Node,
     Number,
     Place,
+    Plain,
     Sheet,
     Values,
-    WindowRef,
-    WindowText,
 )
+from backend.core.sheets.shapes import Entry, ListOf, Pairs
+from booking.policy_forms import codes
+from booking.policy_forms.conditions import ConditionShape
+from booking.policy_forms.leaves import Duration, Ending, Moment, WindowRef, WindowText
 from booking.policy_forms.leaves import Repeat as RepeatLeaf
-from booking.policy_forms.shapes import Amount, Entry, Group, ListOf, Pairs, Setting, Weights
+from booking.policy_forms.shapes import Amount, Group, Setting, Weights
 
 MOMENT_HELP = _("start, end, made or now, then steps: start -24h, start -3d @24:00, start -1w Thu @12:00")
 WINDOW_HELP = _("the name of a window below, or times like Mon-Fri 20:00-24:00")
@@ -66,7 +65,7 @@ JUDGING = ("require", "length", "slots", "deadline", "quota")
 
 
 @dataclass(frozen=True)
-class Action:
+class Action(Plain):
     """What a step of a ladder does; one without parameters may be its bare name."""
 
     body: Group
@@ -78,6 +77,9 @@ class Action:
         given = self._object(value)
         found = self.body.read(given, place, sheet)
         return value if found == given else found
+
+    def inside(self, value: Any, step: str) -> Inside | None:
+        return self.body.inside(self._object(value), step)
 
     def _object(self, value: Any) -> Any:
         return {"do": value} if isinstance(value, str) else value

@@ -1,175 +1,36 @@
-"""Fields joined: objects with known entries, lists, free pairs, limits that depend on a fact."""
+"""What only the forms of rules join: objects with remarks, limits that depend on a fact, weights."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from booking.policy_forms.leaves import (
-    ABSENT,
-    Choice,
-    Choices,
-    Leaf,
-    Node,
-    Number,
-    Place,
-    Shape,
-    Sheet,
-    Values,
-    number,
-)
+from backend.core.sheets import shapes
+from backend.core.sheets.leaves import ABSENT, Choice, Choices, Leaf, Node, Number, Place, Plain, Sheet, Values, number
+from backend.core.sheets.shapes import Entry
 from booking.rules.reading import REMARKS
 
-Text = str | Promise
-
 
 @dataclass(frozen=True)
-class Entry:
-    """A named entry of an object; ``folded`` ones are shown once they say something."""
+class Group(shapes.Group):
+    """Remarks get a field of their own."""
 
-    key: str
-    label: Text
-    shape: Shape
-    help: Text = ""
-    folded: bool = False
-
-
-@dataclass(frozen=True)
-class Group:
-    """An object. Entries that are not listed stay as they are; remarks get a field of their own."""
-
-    entries: Sequence[Entry]
-    label: Text = ""
-
-    def draw(self, value: Any, place: Place, sheet: Sheet) -> Node:
-        value = value if isinstance(value, Mapping) else {}
-        nodes = [self._field(each, value, place, sheet) for each in self._entries(value)]
-        return {
-            "kind": "group",
-            "name": place.name,
-            "label": self.label,
-            "fields": [node for node in nodes if not node["folded"]],
-            "more": [node for node in nodes if node["folded"]],
-            "errors": sheet.errors(place, within=False),
-        }
-
-    def _field(self, entry: Entry, value: Mapping[str, Any], place: Place, sheet: Sheet) -> Node:
-        node = entry.shape.draw(value.get(entry.key, ABSENT), place.key(entry.key), sheet)
-        folded = entry.folded and entry.key not in value
-        return {**node, "title": entry.label, "help": entry.help, "key": entry.key, "folded": folded}
-
-    def _entries(self, value: Mapping[str, Any]) -> list[Entry]:
+    def further(self, value: Mapping[str, Any]) -> list[Entry]:
         own = {entry.key for entry in self.entries}
         remarks = [key for key in value if key in REMARKS and key not in own and isinstance(value[key], str)]
-        return [*self.entries, *(Entry(key, _remark(key), Leaf()) for key in remarks)]
-
-    def read(self, value: Any, place: Place, sheet: Sheet) -> Any:
-        given = dict(value) if isinstance(value, Mapping) else {}
-        for entry in self._entries(given):
-            found = entry.shape.read(given.get(entry.key, ABSENT), place.key(entry.key), sheet)
-            if found is ABSENT:
-                given.pop(entry.key, None)
-            else:
-                given[entry.key] = found
-        return given if given or isinstance(value, Mapping) else ABSENT
+        return [Entry(key, _remark(key), Leaf()) for key in remarks]
 
 
 def _remark(key: str) -> str:
     return {"note": _("Note"), "comment": _("Remark"), "title": _("Title"), "text": _("Text"), "source": _("Source")}[
         key
     ]
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """A list whose members can be added, removed and moved; a single member may stand for a list of one."""
-
-    member: Shape
-    add: Text
-    title: Text
-    fresh: Callable[[], Any] = dict
-
-    def members(self, value: Any) -> list[Any]:
-        if value is ABSENT:
-            return []
-        return list(value) if isinstance(value, list) else [value]
-
-    def draw(self, value: Any, place: Place, sheet: Sheet) -> Node:
-        members = self.members(value)
-        return {
-            "kind": "list",
-            "name": place.name,
-            "add": self.add,
-            "items": [
-                {
-                    "node": self.member.draw(each, self._at(place, number, value), sheet),
-                    "title": self.title % {"number": number + 1},
-                    "name": place.item(number).name,
-                    "first": number == 0,
-                    "last": number == len(members) - 1,
-                }
-                for number, each in enumerate(members)
-            ],
-            "errors": sheet.errors(place, within=False),
-        }
-
-    def read(self, value: Any, place: Place, sheet: Sheet) -> Any:
-        members = self.members(value)
-        found = [self.member.read(each, self._at(place, at, value), sheet) for at, each in enumerate(members)]
-        found = ["" if each is ABSENT else each for each in found]
-        return value if found == members else found
-
-    def _at(self, place: Place, number: int, value: Any) -> Place:
-        """A member that stands alone has the path of the list."""
-        item = place.item(number)
-        return item if isinstance(value, list) else Place(item.name, place.path)
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Names that are free, each with a value; clearing a name removes it."""
-
-    value: Leaf
-    names: Text
-    values: Text
-
-    def draw(self, value: Any, place: Place, sheet: Sheet) -> Node:
-        pairs = list(value.items()) if isinstance(value, Mapping) else []
-        rows = [*pairs, ("", ABSENT)]
-        return {
-            "kind": "pairs",
-            "name": place.name,
-            "names": self.names,
-            "values": self.values,
-            "rows": [
-                {"key": key, "name": f"{place.name}.{at}.key", "node": self.value.draw(each, spot, sheet)}
-                for at, (key, each) in enumerate(rows)
-                for spot in [place.entry(at, key)]
-            ],
-            "errors": sheet.errors(place, within=False),
-        }
-
-    def read(self, value: Any, place: Place, sheet: Sheet) -> Any:
-        pairs = list(value.items()) if isinstance(value, Mapping) else []
-        found: dict[str, Any] = {}
-        for at, (key, each) in enumerate([*pairs, ("", ABSENT)]):
-            sent = sheet.data.get(f"{place.name}.{at}.key")
-            name = key if sent is None else sent.strip()
-            read = self.value.read(each, place.entry(at, key), sheet)
-            if name in found:
-                sheet.complain(place, _("“%(name)s” is there twice.") % {"name": name})
-            elif name:
-                found[name] = "" if read is ABSENT else read
-        if found == dict(pairs):
-            return value
-        return found or ABSENT
 
 
 ROUNDINGS = [
@@ -191,7 +52,7 @@ class Rounding(Choice):
 
 
 @dataclass(frozen=True)
-class Amount:
+class Amount(Plain):
     """A number, or base + fact × times."""
 
     formula = Group(
@@ -210,7 +71,9 @@ class Amount:
         return {
             "kind": "amount",
             "name": place.name,
-            "formula": depends,
+            "hows": [("number", _("a number")), ("formula", _("depends on a number"))],
+            "how": "formula" if depends else "number",
+            "nested": depends,
             "body": body,
             "errors": sheet.errors(place, within=False) if depends else [],
         }
@@ -226,7 +89,7 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Plain):
     """``[field, value]``."""
 
     field: Leaf
@@ -255,7 +118,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(Plain):
     """Violations that are counted: each known one a box to tick with its weight, and a field for others."""
 
     choices: Choices

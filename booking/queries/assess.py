@@ -19,8 +19,10 @@ from backend.accounts.models import OrganisationStatus
 from backend.core.errors import Refusal
 from backend.core.periods import Period, to_utc
 from booking.models import Booking
+from booking.queries.earlier import Earlier
 from booking.queries.facts import InForce, facts_of, policy_view, request_of
 from booking.queries.outranked import with_outranked
+from booking.queries.paying import judge_means, party_of
 from booking.queries.quoting import not_priced, quote_under, unknown_parameters
 from booking.queries.reads import AHEAD, DAY, Opening, Reads, read_for
 from booking.queries.teaching import advised
@@ -69,13 +71,46 @@ def judge(
 
     Unless ``always_priced`` a wish that is refused anyhow gets an empty quote, which saves time.
     """
-    now, in_force = reads.now, reads.rules[wish.instrument.pk]
+    in_force = reads.rules[wish.instrument.pk]
     audience = reads.parties.audience(wish)
-    request = request_of(wish, audience, made=before.requested_at if before else now)
     busy = _in_the_way(wish, reads, held.pk if held else before.occupancy_id if before else None)
     start, end = wish.with_buffers()
     unit = first_free_unit(busy, units=wish.instrument.units, start=start, end=end)
-    entries = decide(
+    entries = _decided(wish, reads, audience, act, before, also)
+    refusals = list(_own_refusals(wish, audience, reads, before, busy if unit is None else []))
+    refusals += map(as_refusal, entries.refuse)
+    price_list = reads.price_lists.of(wish)
+    if refusals and not always_priced:
+        quote = Quote("", Decimal("0.00"), (), price_list)
+    else:
+        quote, unpriced = _priced(wish, audience, price_list, reads.earlier.of(wish, price_list), new=before is None)
+        refusals += unpriced
+    paying = judge_means(party_of(wish), quote, reads.means)
+    refusals += paying.refusals
+    return Assessment(
+        refusals=tuple(refusals),
+        approval=approval_of(entries.approve),
+        notices=(*(entry.detail for entry in entries.notice), *paying.notices),
+        quote=quote,
+        audience=audience,
+        policy=[] if wish.for_order else in_force.book.documents,
+        facts=reads.parties.snapshot(wish, audience, in_force.book.facts),
+        unit=unit,
+        hold=paying.hold,
+        spending=paying.need,
+        near_budget=paying.near,
+    )
+
+
+def _decided(
+    wish: Wish, reads: Reads, audience: str, act: str, before: Booking | None, also: Iterable[Mapping[str, Any]]
+) -> Decision:
+    """What the rules say. Of time for samples nothing: they were asked when the samples were submitted."""
+    if wish.for_order:
+        return Decision()
+    now, in_force = reads.now, reads.rules[wish.instrument.pk]
+    request = request_of(wish, audience, made=before.requested_at if before else now)
+    return decide(
         in_force.book.asked(act, begun=before is not None and now >= before.start),
         {**request, "id": before.pk} if before else request,
         act=act,
@@ -85,31 +120,13 @@ def judge(
         events=reads.recorded.counting(wish.instrument, in_force),
         before=policy_view(before) if before else None,
     )
-    refusals = list(_own_refusals(wish, audience, reads, before, busy if unit is None else []))
-    if wish.for_order:  # the rules were asked when the samples were submitted
-        entries = Decision()
-    refusals += map(as_refusal, entries.refuse)
-    price_list = reads.price_lists.of(wish)
-    if refusals and not always_priced:
-        quote = Quote("", Decimal("0.00"), (), price_list)
-    else:
-        quote, unpriced = _priced(wish, audience, price_list, new=before is None)
-        refusals += unpriced
-    return Assessment(
-        refusals=tuple(refusals),
-        approval=approval_of(entries.approve),
-        notices=tuple(entry.detail for entry in entries.notice),
-        quote=quote,
-        audience=audience,
-        policy=[] if wish.for_order else in_force.book.documents,
-        facts=reads.parties.snapshot(wish, audience, in_force.book.facts),
-        unit=unit,
-    )
 
 
-def _priced(wish: Wish, audience: str, price_list: PriceList | None, *, new: bool) -> tuple[Quote, list[Refusal]]:
+def _priced(
+    wish: Wish, audience: str, price_list: PriceList | None, earlier: Earlier | None, *, new: bool
+) -> tuple[Quote, list[Refusal]]:
     """The quote and why it cannot be given; what was booked once without a price can still be changed."""
-    quote, refusals = quote_under(wish, audience, price_list)
+    quote, refusals = quote_under(wish, audience, price_list, earlier)
     missing = list(not_priced(wish, audience, quote)) if new and not refusals else []
     if missing:
         quote = replace(quote, lines=())

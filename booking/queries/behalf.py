@@ -26,7 +26,9 @@ from backend.accounts.models import (
 from backend.accounts.queries import Access
 from backend.core.errors import Invalid, invalid
 from booking.models import Booking
+from booking.queries.paying import asked_first
 from booking.queries.scope import roles_held
+from booking.queries.spending import may_approve
 from booking.queries.wishes import Assessment, Wish
 from instruments.models import Instrument
 from instruments.queries.rights import manages
@@ -113,6 +115,10 @@ def agreed_by_asking(access: Access, wish: Wish, roles: Iterable[str]) -> list[s
 
 def as_asked(access: Access, wish: Wish, answer: Assessment) -> Assessment:
     """The assessment without the approvals that the person's asking gives."""
+    need = answer.spending
+    if need is not None and may_approve(access, wish.organisation.pk, wish.project, need.approvers):
+        words = asked_first(need, answer.quote)
+        answer = replace(answer, spending=None, notices=tuple(each for each in answer.notices if each != words))
     if access.user_id == wish.user.pk or not answer.approval.roles:
         return answer
     given = agreed_by_asking(access, wish, answer.approval.roles)

@@ -12,25 +12,25 @@ from django.utils.translation import gettext as _
 from backend.core.errors import Refusal
 from booking.models import Booking
 from booking.queries.assess import as_refusal
+from booking.queries.earlier import Earlier, aside_of, priced_after
 from booking.queries.facts import COUNTED, CountedReads, policy_view
 from booking.queries.parties import facts_now
-from booking.queries.prices import prices_of
-from booking.queries.quoting import price_record
+from booking.queries.records import price_record
 from booking.queries.wishes import Assessment, Wish, wish_of
 from booking.rules.decide import decide
 from booking.rules.dependence import broken_by_cancelling
 from booking.rules.rulebook import Rulebook, rulebook_of
-from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """``total`` in the currency of the booking's quote."""
+    """``total`` in the currency of the booking's quote; ``aside`` are lines on other accounts than the invoice's."""
 
     refusals: tuple[Refusal, ...]
     lines: tuple[ChargeLine, ...]
     total: Decimal
+    aside: tuple[ChargeLine, ...] = ()
 
 
 def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
@@ -49,9 +49,9 @@ def cancellation(booking: Booking, *, now: datetime) -> Cancellation:
     if booking.price_list is None:
         return Cancellation(refusals, (), Decimal("0.00"))
     record = price_record(wish, booking.audience, event="cancel", at=now, uid=str(booking.uid))
-    priced = price(prices_of(booking.price_list), [record], tz=booking.instrument.zone)
+    priced = priced_after(wish, booking.price_list, record, uid=booking.uid)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
-    return Cancellation(refusals, lines, priced.total())
+    return Cancellation(refusals, lines, priced.total(), aside_of(priced))
 
 
 def fee_at_once(wish: Wish, answer: Assessment, *, now: datetime) -> Decimal:
@@ -59,7 +59,8 @@ def fee_at_once(wish: Wish, answer: Assessment, *, now: datetime) -> Decimal:
     if answer.quote.price_list is None:
         return Decimal("0.00")
     record = price_record(wish, answer.audience, event="cancel", at=now)
-    return price(prices_of(answer.quote.price_list), [record], tz=wish.instrument.zone).total()
+    earlier = answer.quote.earlier or Earlier(zone=wish.instrument.zone)
+    return earlier.price(answer.quote.price_list, [record]).total()
 
 
 def of_samples(booking: Booking) -> Iterable[Refusal]:

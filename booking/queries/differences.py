@@ -42,6 +42,14 @@ class Facts:
         return number(float(hours([Period(self.start, self.end)])))
 
     @property
+    def clock_change(self) -> int:
+        """Minutes by which the clocks went forward from start to end; negative: back."""
+        before, after = (at.astimezone(self.zone).utcoffset() for at in (self.start, self.end))
+        assert before is not None
+        assert after is not None
+        return round((after - before).total_seconds() / 60)
+
+    @property
     def clock(self) -> str:
         """``09:00–12:00``; with dates where it reaches into another day."""
         start, end = self.start.astimezone(self.zone), self.end.astimezone(self.zone)
@@ -72,10 +80,17 @@ def quoted_items(quote: Mapping[str, Any]) -> dict[str, Item]:
     return out
 
 
-def from_quote(booked: Facts, used: Facts, quoted: Items, final: Items) -> list[str]:
-    """Why a charge is not its quote; nothing where every line is as quoted."""
+def from_quote(booked: Facts, used: Facts, quoted: Items, final: Items, as_booked: Items | None = None) -> list[str]:
+    """Why a charge is not its quote; nothing where every line is as quoted.
+
+    ``as_booked``: what it would cost now if it had been used as booked, where the party's other records matter.
+    """
     items = list(changed_items(quoted, final))
-    return [*_facts_from_booking(booked, used), *items] if items else []
+    if not items:
+        return []
+    others = as_booked is not None and any(changed_items(quoted, as_booked))
+    told = [_("Other records of the same period were counted before this one.")] if others else []
+    return [*_facts_from_booking(booked, used), *told, *items]
 
 
 def _facts_from_booking(booked: Facts, used: Facts) -> Iterator[str]:
@@ -83,7 +98,18 @@ def _facts_from_booking(booked: Facts, used: Facts) -> Iterator[str]:
         yield _("Used %(used)s h instead of the booked %(booked)s h.") % {"used": used.hours, "booked": booked.hours}
     elif (booked.start, booked.end) != (used.start, used.end):
         yield _("Used %(used)s instead of the booked %(booked)s.") % {"used": used.clock, "booked": booked.clock}
+    yield from _changed_clocks(booked, used)
     yield from _other_facts(booked, used)
+
+
+def _changed_clocks(booked: Facts, used: Facts) -> Iterator[str]:
+    """Where summer time begins or ends within the use or the booked time, and not within the other."""
+    minutes = used.clock_change
+    if minutes and minutes != booked.clock_change:
+        words = _("The clocks went back by %(minutes)s minutes during the use: it lasted longer than they show.")
+        if minutes > 0:
+            words = _("The clocks went forward by %(minutes)s minutes during the use: it was shorter than they show.")
+        yield words % {"minutes": abs(minutes)}
 
 
 def from_record(was: Facts, now: Facts, charged: Items, final: Items) -> list[str]:

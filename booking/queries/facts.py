@@ -20,7 +20,7 @@ from booking.queries.wishes import Wish
 from booking.rules.facts import BookingRead
 from booking.rules.rulebook import Rulebook, rulebook_of_texts
 from instruments.models import Instrument
-from instruments.queries.calendar import announced, policy_days
+from instruments.queries.calendar import announced, announced_ahead, policy_days
 from instruments.rules import Announced
 
 COUNTED = (Status.REQUESTED, Status.CONFIRMED, Status.IN_USE, Status.COMPLETED, Status.NO_SHOW)
@@ -110,15 +110,25 @@ def rules_in_force(instruments: Iterable[Instrument], now: datetime) -> dict[int
     return found
 
 
+def rules_ahead(instruments: Iterable[Instrument], now: datetime) -> None:
+    """Send what `rules_in_force` will ask."""
+    _VERSIONS.ahead(**_owners(instruments, now))
+    announced_ahead()
+
+
+def _owners(instruments: Iterable[Instrument], now: datetime) -> dict[str, Any]:
+    instruments = list(instruments)
+    return {
+        "organisations": sorted({each.institution_id for each in instruments}),
+        "groups": sorted({each.group_id for each in instruments if each.group_id}),
+        "instruments": [each.pk for each in instruments],
+        "tomorrow": (now + timedelta(days=1)).date(),
+    }
+
+
 def _versions(instruments: Iterable[Instrument], now: datetime) -> list[tuple[int, int | None, date, str]]:
     """Layer, owner, first day and the document's text of each, the oldest first."""
-    instruments = list(instruments)
-    rows = _VERSIONS.rows(
-        organisations=sorted({each.institution_id for each in instruments}),
-        groups=sorted({each.group_id for each in instruments if each.group_id}),
-        instruments=[each.pk for each in instruments],
-        tomorrow=(now + timedelta(days=1)).date(),
-    )
+    rows = _VERSIONS.rows(**_owners(instruments, now))
     return [
         (layer, organisation or group or instrument, valid_from, text)
         for layer, organisation, group, instrument, valid_from, text in rows

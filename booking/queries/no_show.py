@@ -11,34 +11,33 @@ from django.db.models import Max, Q
 
 from backend.audit.models import Entry
 from booking.models import Booking, BookingQuerySet, Status
-from booking.queries.quoting import price_record
+from booking.queries.earlier import aside_of, priced_after
+from booking.queries.records import price_record
 from booking.queries.wishes import wish_of
 from instruments.models import Instrument
-from instruments.pricing.engine import price
 from instruments.pricing.lines import ChargeLine
-from instruments.pricing.reading import parse_price_list
 
 CORRECTION = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class NoShowFee:
-    """``total`` in the currency of the booking's quote."""
+    """``total`` in the currency of the booking's quote; ``aside`` are lines on other accounts than the invoice's."""
 
     lines: tuple[ChargeLine, ...]
     total: Decimal
+    aside: tuple[ChargeLine, ...] = ()
 
 
 def no_show_fee(booking: Booking) -> NoShowFee:
     """What the booking's own price list asks of who does not come; nothing where it has no such rule."""
     if booking.price_list is None:
         return NoShowFee((), Decimal("0.00"))
-    record = price_record(
-        wish_of(booking), booking.audience, event="no_show", at=check_in_until(booking), uid=str(booking.uid)
-    )
-    priced = price(parse_price_list(booking.price_list.document), [record], tz=booking.instrument.zone)
+    wish = wish_of(booking)
+    record = price_record(wish, booking.audience, event="no_show", at=check_in_until(booking), uid=str(booking.uid))
+    priced = priced_after(wish, booking.price_list, record, uid=booking.uid)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
-    return NoShowFee(lines, priced.total())
+    return NoShowFee(lines, priced.total(), aside_of(priced))
 
 
 def check_in_until(booking: Booking) -> datetime:

@@ -19,11 +19,14 @@ from backend.core.errors import Refusal
 from backend.core.periods import Period, to_utc
 from booking.models import OPEN_ORDERS, OrderStatus, SampleOrder
 from booking.queries.assess import approval_of, as_refusal
+from booking.queries.earlier import read_earlier_of
 from booking.queries.facts import PARTIES, InForce, request_of, rules_in_force
 from booking.queries.parties import read_parties
+from booking.queries.paying import judge_means, means_for, party_of
 from booking.queries.prices import read_price_lists
 from booking.queries.recorded import stored_events
-from booking.queries.sample_prices import Customer, quote_samples
+from booking.queries.records import Customer
+from booking.queries.sample_prices import quote_samples
 from booking.queries.wishes import Assessment, Wish
 from booking.rules.decide import decide
 from booking.rules.model import Policy
@@ -93,19 +96,27 @@ def assess_order(wish: OrderWish, *, now: datetime, rules: Mapping[int, InForce]
         bookings=_counted(in_force, request, now),
         events=stored_events([(in_force, request)], "create").counting(wish.instrument, in_force),
     )
-    price_list = read_price_lists([dataclasses.replace(asked, start=now)]).of(dataclasses.replace(asked, start=now))
+    today = dataclasses.replace(asked, start=now)
+    lists = read_price_lists([today], agreements=parties.agreements)
+    price_list = lists.of(today)
     customer = Customer(
         wish.instrument, wish.organisation.pk, wish.user.pk, wish.project.pk if wish.project else None, audience, now
     )
-    quote, unpriced = quote_samples(customer, wish.pieces, price_list)
+    earlier = read_earlier_of([today], lists).of(today, price_list)
+    quote, unpriced = quote_samples(customer, wish.pieces, price_list, earlier)
+    paying = judge_means(party_of(asked), quote, means_for([today], None))
+    refused = (*map(as_refusal, entries.refuse), *unpriced, *paying.refusals)
     return Assessment(
-        refusals=(*_own_refusals(wish, audience, now), *map(as_refusal, entries.refuse), *unpriced),
+        refusals=(*_own_refusals(wish, audience, now), *refused),
         approval=approval_of(entries.approve),
-        notices=tuple(entry.detail for entry in entries.notice),
+        notices=(*(entry.detail for entry in entries.notice), *paying.notices),
         quote=quote,
         audience=audience,
         policy=in_force.book.documents,
         facts=parties.snapshot(asked, audience, in_force.book.facts),
+        hold=paying.hold,
+        spending=paying.need,
+        near_budget=paying.near,
     )
 
 

@@ -12,12 +12,13 @@ from backend.accounts.models import Organisation, OrganisationKind, User
 from backend.accounts.queries import Access
 from booking.queries.facts import rules_in_force
 from booking.queries.parties import NOTHING_KNOWN, Parties, read_parties
-from booking.queries.prices import prices_of
+from booking.queries.prices import prices_of, read_price_lists
 from booking.queries.times import Judge, judge_of
 from booking.queries.wishes import Wish
 from booking.rules.model import Policy as Rules
 from booking.rules.topics import by_topic
 from instruments.models import Condition, Instrument, Mode, PriceList, StartingPrice
+from instruments.pricing.board import is_for
 from instruments.pricing.published import PublishedRow, published_table
 
 
@@ -76,7 +77,6 @@ class Terms:
 
 def terms_of(instrument: Instrument, reader: Reader, now: datetime) -> Terms:
     """Three queries: rules of all layers, the reader's agreement, the price list; two for qualifications they name."""
-    today = now.astimezone(instrument.zone).date()
     rules = rules_in_force([instrument], now)[instrument.pk]
     wish = Wish(instrument, now, now + timedelta(hours=1), "", reader.organisation, reader.user)
     parties = read_parties([wish], {instrument.pk: rules.book.facts}, now)
@@ -85,7 +85,7 @@ def terms_of(instrument: Instrument, reader: Reader, now: datetime) -> Terms:
         reader=reader,
         rules=rules.book.rules,
         audience=parties.audience(wish),
-        price_list=PriceList.objects.in_force(today).filter(instrument=instrument).first(),
+        price_list=read_price_lists([wish], agreements=parties.agreements).of(wish),
         now=now,
         parties=parties,
     )
@@ -108,12 +108,17 @@ def prices(terms: Terms, labels: Mapping[str, str]) -> Prices | None:
     """One query, for the starting price; None where nothing is published."""
     if terms.price_list is None:
         return None
-    least = StartingPrice.objects.filter(instrument=terms.instrument, audience=terms.audience).first()
+    shown = StartingPrice.objects.filter(instrument=terms.instrument, audience=terms.audience)
+    least = shown.first() if terms.price_list.agreement_id is None else None
     rows = published_table(prices_of(terms.price_list), labels)
     mine = labels.get(terms.audience, terms.audience)
     # The column names several audiences in one cell; “everyone” names none of them.
     named = set(labels.values()) | {terms.audience}
+    items: dict[str, list[PublishedRow]] = {}
+    for row in rows:
+        items.setdefault(row.code, []).append(row)
     concerns = [row for row in rows if mine in row.audiences or not named & set(row.audiences)]
+    concerns = [row for row in concerns if row.for_some or is_for(row, mine, items[row.code])]
     return Prices(
         currency=terms.price_list.currency,
         mine=concerns,

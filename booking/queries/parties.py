@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from backend.accounts.models import Agreement, OrganisationKind
@@ -17,16 +18,19 @@ from booking.queries.credit import credits_for
 from booking.queries.qualified import FACTS, qualification_facts
 from booking.queries.wishes import Wish, wish_of
 from booking.rules.results import as_json
+from instruments.models import PriceList
 
 
 class Agreed(NamedTuple):
-    """A contract; ``until`` is its last day, None without end."""
+    """A contract; ``until`` is its last day, None without end; ``priced``: it has a price list of its own."""
 
     customer: int
     institution: int
     audience: str
     since: date
     until: date | None
+    pk: int
+    priced: bool
 
     def holds(self, day: date) -> bool:
         return self.since <= day and (self.until is None or day <= self.until)
@@ -102,11 +106,6 @@ def read_parties(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], n
     Of several times on one instrument the earliest says which qualifications will still hold.
     """
     wishes = list(wishes)
-    outside = {
-        (wish.organisation.pk, wish.instrument.institution_id)
-        for wish in wishes
-        if wish.organisation.pk != wish.instrument.institution_id
-    }
     asked: dict[tuple[int, int], Wish] = {}
     for wish in sorted(wishes, key=lambda each: each.start, reverse=True):
         if wish.user.pk and not FACTS.isdisjoint(names.get(wish.instrument.pk, ())):
@@ -116,7 +115,7 @@ def read_parties(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], n
     }
     for pair, points in _credit(wishes, names, now).items():
         qualified[pair] = {**qualified.get(pair, {}), "credit": points}
-    return Parties(_agreements(outside), qualified)
+    return Parties(agreements_between(outside(wishes)), qualified)
 
 
 def facts_now(booking: Booking, names: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -137,19 +136,34 @@ def _credit(wishes: Iterable[Wish], names: Mapping[int, Collection[str]], now: d
     return {pair: found[by] for pair, by in pairs.items() if by in found}
 
 
-def _agreements(pairs: Collection[tuple[int, int]]) -> tuple[Agreed, ...]:
-    if not pairs:
-        return ()
-    rows = _AGREEMENTS.rows(
-        customers=sorted({customer for customer, _institution in pairs}),
-        institutions=sorted({institution for _customer, institution in pairs}),
-    )
-    return tuple(Agreed(*row) for row in rows)
+def outside(wishes: Iterable[Wish]) -> set[tuple[int, int]]:
+    """Customer and institution of each wish that is not an institution's own."""
+    pairs = {(wish.organisation.pk, wish.instrument.institution_id) for wish in wishes}
+    return {pair for pair in pairs if pair[0] != pair[1]}
+
+
+def parties_ahead(wish: Wish) -> None:
+    """Send what `read_parties` will ask about contracts."""
+    if wish.organisation.pk != wish.instrument.institution_id:
+        _AGREEMENTS.ahead(**_between([(wish.organisation.pk, wish.instrument.institution_id)]))
+
+
+def agreements_between(pairs: Collection[tuple[int, int]]) -> tuple[Agreed, ...]:
+    return tuple(Agreed(*row) for row in _AGREEMENTS.rows(**_between(pairs))) if pairs else ()
+
+
+def _between(pairs: Collection[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "customers": sorted({customer for customer, _institution in pairs}),
+        "institutions": sorted({institution for _customer, institution in pairs}),
+    }
 
 
 _AGREEMENTS = Prepared(
-    lambda: Agreement.objects.filter(among("customer", "customers"), among("institution", "institutions")).values_list(
-        "customer", "institution", "audience", "valid_from", "valid_to"
+    lambda: (
+        Agreement.objects.filter(among("customer", "customers"), among("institution", "institutions"))
+        .annotate(priced=Exists(PriceList.objects.filter(agreement=OuterRef("pk"))))
+        .values_list("customer", "institution", "audience", "valid_from", "valid_to", "pk", "priced")
     )
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +10,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from backend.core.errors import Refusal
-from backend.core.periods import to_utc
+from booking.queries.earlier import Earlier, read_earlier_of
 from booking.queries.prices import asked_facts, prices_of, read_price_lists
+from booking.queries.records import price_record
 from booking.queries.wishes import Assessment, Quote, Wish
 from instruments.models import PriceList
 from instruments.pricing.engine import price
@@ -21,11 +21,14 @@ from instruments.pricing.model import Comparison, Condition
 
 def quote_of(wish: Wish, audience: str) -> tuple[Quote, list[Refusal]]:
     """The quote under the version in force on the wished day, and why it cannot be given."""
-    return quote_under(wish, audience, read_price_lists([wish]).of(wish))
+    lists = read_price_lists([wish])
+    return quote_under(wish, audience, lists.of(wish), read_earlier_of([wish], lists).of(wish, lists.of(wish)))
 
 
-def quote_under(wish: Wish, audience: str, price_list: PriceList | None) -> tuple[Quote, list[Refusal]]:
-    """The same under a given version; without queries."""
+def quote_under(
+    wish: Wish, audience: str, price_list: PriceList | None, earlier: Earlier | None = None
+) -> tuple[Quote, list[Refusal]]:
+    """The same under a given version, after what is known already; without queries."""
     if wish.for_order:
         return Quote(wish.instrument.institution.currency, Decimal("0.00"), (), None), []
     if price_list is None:
@@ -38,9 +41,12 @@ def quote_under(wish: Wish, audience: str, price_list: PriceList | None) -> tupl
     if list(unknown_parameters(wish.parameters, price_list)):
         return Quote(price_list.currency, Decimal("0.00"), (), price_list), []
     record = price_record(wish, audience, event="use", at=wish.start)
-    priced = price(prices_of(price_list), [record], tz=wish.instrument.zone)
+    if earlier is None:
+        priced = price(prices_of(price_list), [record], tz=wish.instrument.zone)
+    else:
+        priced = earlier.price(price_list, [record])
     lines = tuple(line for line in priced.lines if line.account == "invoice")
-    quote = Quote(price_list.currency, priced.total(), lines, price_list)
+    quote = Quote(price_list.currency, priced.total(), lines, price_list, earlier)
     return quote, list(priced.refusals)
 
 
@@ -75,7 +81,8 @@ def may_hold(when: Condition, known: Mapping[str, str]) -> bool:
 # What the engines read themselves, or what we know better than whoever fills in the form.
 RESERVED = frozenset(
     "history used booked at event id samples audience mode instrument person group project organisation start end made "
-    "act now date notice notice_days late union longer overrun unused approved_in_advance".split()
+    "act now date notice notice_days late union longer overrun unused approved_in_advance month quarter_ends "
+    "year_ends".split()
 )
 
 
@@ -107,35 +114,4 @@ def quote_for_customer(wish: Wish, answer: Assessment, *, keep: PriceList | None
     if translation.get_language() == wish.user.language:
         return answer.quote
     with translation.override(wish.user.language):
-        return quote_under(wish, answer.audience, keep or answer.quote.price_list)[0]
-
-
-def price_record(
-    wish: Wish,
-    audience: str,
-    *,
-    event: str,
-    at: datetime,
-    used: tuple[datetime, datetime] | None = None,
-    uid: str = "booking",
-) -> dict[str, Any]:
-    """What the pricing engine is told of a use, a cancellation or a no-show."""
-    record: dict[str, Any] = {
-        **{name: value for name, value in wish.parameters.items() if value is not None},
-        "id": uid,
-        "event": event,
-        "at": to_utc(at),
-        "booked": [[to_utc(wish.start), to_utc(wish.end)]],
-        "audience": audience,
-        "mode": wish.mode,
-        "instrument": wish.instrument.local_no,
-        "person": str(wish.user.pk),
-        "group": str(wish.group.pk) if wish.group else f"person-{wish.user.pk}",
-        "project": str(wish.project.pk) if wish.project else f"organisation-{wish.organisation.pk}",
-        "organisation": str(wish.organisation.pk),
-    }
-    if used is not None:
-        record["used"] = [[to_utc(used[0]), to_utc(used[1])]]
-    if wish.samples is not None:
-        record["samples"] = wish.samples
-    return record
+        return quote_under(wish, answer.audience, keep or answer.quote.price_list, answer.quote.earlier)[0]

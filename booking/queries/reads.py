@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,14 +15,17 @@ from backend.core.memo import remembering_at_least
 from backend.core.periods import Period, to_utc
 from backend.core.prepared import WHEN, Given, Prepared, among
 from booking.models import Booking
+from booking.queries.earlier import EarlierOf, read_earlier_of
 from booking.queries.facts import CountedReads, InForce, request_of, rules_in_force
-from booking.queries.parties import Parties, read_parties
-from booking.queries.prices import PriceLists, read_price_lists
+from booking.queries.parties import Parties, parties_ahead, read_parties
+from booking.queries.paying import means_for, party_of
+from booking.queries.prices import PriceLists, price_list_ahead, read_price_lists
 from booking.queries.recorded import Recorded, stored_events
-from booking.queries.wishes import Wish
+from booking.queries.wishes import Assessment, Wish
 from instruments.models import Instrument, Occupancy, OpeningHours, SpecialDay
 from instruments.queries.calendar import days_around
 from instruments.rules import Hours, PublicDays, Special, Taken, open_periods
+from invoices.queries.means import NO_MEANS, Means
 
 DAY = timedelta(days=1)
 # How far ahead of a closed time the next open one is looked for.
@@ -79,7 +82,15 @@ class Reads:
     counted: Sequence[Mapping[str, Any]]
     recorded: Recorded
     price_lists: PriceLists
+    earlier: EarlierOf
     times: Timetable
+    means: Means = NO_MEANS
+
+    def after(self, wish: Wish, answer: Assessment) -> Reads:
+        """The same with the money that is left once this wish has been booked."""
+        if self.means is NO_MEANS:
+            return self
+        return replace(self, means=self.means.after(party_of(wish), answer.hold, answer.quote.total))
 
 
 def read_for(
@@ -105,14 +116,19 @@ def read_for(
             request = request_of(wish, parties.audience(wish), made=before.requested_at if before else now)
             counted.add(book.book, request, act, now, begun=begun)
             asked.append((book, request))
+        price_lists = read_price_lists(
+            wishes, keep=before.price_list if before else None, agreements=parties.agreements
+        )
         return Reads(
             now=now,
             rules=in_force,
             parties=parties,
             counted=counted.rows(),
             recorded=stored_events(asked, act),
-            price_lists=read_price_lists(wishes, keep=before.price_list if before else None),
+            price_lists=price_lists,
+            earlier=read_earlier_of(wishes, price_lists, but=before),
             times=times or read_timetable(instruments.values(), _span(wishes)),
+            means=means_for(wishes, before),
         )
 
 
@@ -123,6 +139,18 @@ def read_timetable(instruments: Iterable[Instrument], span: Period) -> Timetable
     return Timetable(opening, _taken(rows, span))
 
 
+def reads_ahead(wish: Wish) -> None:
+    """Send what `read_for` will ask for a new booking, but for what depends on its rules. Lock the instrument first.
+
+    If the instrument changed since ``wish`` was made, some of it is asked again.
+    """
+    instrument, span = wish.instrument, _span([wish])
+    parties_ahead(wish)
+    price_list_ahead(wish)
+    _OPENING.ahead(**_days([instrument.pk], Period(span.start - DAY, span.end + AHEAD)))
+    _OCCUPIED.ahead(**_around([instrument], span))
+
+
 def _span(wishes: Iterable[Wish]) -> Period:
     spans = [Period(to_utc(wish.start), to_utc(wish.end)) for wish in wishes]
     return Period(min(each.start for each in spans), max(each.end for each in spans))
@@ -130,7 +158,7 @@ def _span(wishes: Iterable[Wish]) -> Period:
 
 def read_opening(pks: Collection[int], span: Period) -> Opening:
     """Hours and special days in one query; public holidays are known for the request."""
-    rows = _OPENING.rows(instruments=pks, first=(span.start - DAY).date(), last=(span.end + DAY).date())
+    rows = _OPENING.rows(**_days(pks, span))
     weekly: dict[int, list[Hours]] = defaultdict(list)
     dated: dict[int, list[Special]] = defaultdict(list)
     for pk, weekday, day, opens, closes, first, last in rows:
@@ -143,6 +171,10 @@ def read_opening(pks: Collection[int], span: Period) -> Opening:
         {pk: tuple(sorted(rows, key=lambda row: row.day)) for pk, rows in dated.items()},
         days_around(span.start, span.end),
     )
+
+
+def _days(pks: Collection[int], span: Period) -> dict[str, Any]:
+    return {"instruments": pks, "first": (span.start - DAY).date(), "last": (span.end + DAY).date()}
 
 
 def _opening() -> QuerySet[Any, Any]:
@@ -167,12 +199,15 @@ def _by_day(row: Hours) -> tuple[Any, ...]:
 
 def _taken(rows: Collection[Instrument], span: Period) -> Mapping[int, Sequence[Held]]:
     """What is taken in the span, and so near to it that buffers matter; one query."""
-    margin = timedelta(minutes=max(max(row.setup_minutes, row.cleaning_minutes) for row in rows))
-    held = _OCCUPIED.rows(instruments=[row.pk for row in rows], start=span.start - margin, end=span.end + margin)
     found: dict[int, list[Held]] = defaultdict(list)
-    for instrument, pk, unit, start, end in held:
+    for instrument, pk, unit, start, end in _OCCUPIED.rows(**_around(rows, span)):
         found[instrument].append(Held(pk, Taken(unit, start, end)))
     return found
+
+
+def _around(rows: Collection[Instrument], span: Period) -> dict[str, Any]:
+    margin = timedelta(minutes=max(max(row.setup_minutes, row.cleaning_minutes) for row in rows))
+    return {"instruments": [row.pk for row in rows], "start": span.start - margin, "end": span.end + margin}
 
 
 _OCCUPIED = Prepared(

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.utils.translation import gettext as _
 
 from backend.core.errors import Refusal, Refused
-from backend.core.periods import to_utc
 from booking.models import SampleItem, SampleOrder
 from booking.queries.differences import changed_items, items_of, quoted_items
-from booking.queries.prices import asked_facts, prices_of
+from booking.queries.earlier import Earlier, read_earlier
+from booking.queries.entries import wish_of_order
+from booking.queries.prices import prices_of
 from booking.queries.quoting import RESERVED, may_hold, unknown_parameters
+from booking.queries.records import Customer, ordered, records_of, tested
 from booking.queries.wishes import Quote
-from booking.rules.samples import TEST, Piece, runs_of
-from instruments.models import Instrument, Mode, PriceList
-from instruments.pricing.engine import price
+from booking.rules.samples import TEST, Piece
+from instruments.models import Mode, PriceList
 from instruments.pricing.lines import ChargeLine
 from instruments.pricing.model import AnyOf, Comparison, Condition, Not
 from instruments.pricing.model import PriceList as Prices
 from instruments.pricing.names import fact_names
-
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +85,13 @@ def _comparisons(condition: Condition) -> Iterator[Comparison]:
 # --- quoting ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Who is charged, as price lists see them; ``at`` is the day by which the price goes."""
-
-    instrument: Instrument
-    organisation_id: int
-    user_id: int
-    project_id: int | None
-    audience: str
-    at: datetime
-
-    @classmethod
-    def of(cls, order: SampleOrder) -> Customer:
-        return cls(
-            order.instrument, order.organisation_id, order.user_id, order.project_id, order.audience, order.submitted_at
-        )
-
-
-def records_of(customer: Customer, pieces: Iterable[Piece], price_list: PriceList, *, event: str) -> list[Record]:
-    """One record for each run of the samples; they have no times, so that hours cost nothing."""
-    by_test = TEST in asked_facts(price_list)
-    common = {
-        "event": event,
-        "at": to_utc(customer.at),
-        "audience": customer.audience,
-        "mode": Mode.SAMPLE.value,
-        "instrument": customer.instrument.local_no,
-        "person": str(customer.user_id),
-        "group": f"person-{customer.user_id}",
-        "project": str(customer.project_id) if customer.project_id else f"organisation-{customer.organisation_id}",
-        "organisation": str(customer.organisation_id),
-    }
-    return [
-        {**run.parameters, **common, "id": f"run-{position}", "samples": run.samples}
-        for position, run in enumerate(runs_of(pieces, by_test=by_test), 1)
-    ]
-
-
 def quote_samples(
-    customer: Customer, pieces: Sequence[Piece], price_list: PriceList | None
+    customer: Customer, pieces: Sequence[Piece], price_list: PriceList | None, earlier: Earlier | None = None
 ) -> tuple[Quote, list[Refusal]]:
-    """The quote, and why it cannot be given: without a price for samples they would be measured for nothing."""
+    """The quote, and why it cannot be given: without a price for samples they would be measured for nothing.
+
+    ``earlier`` is what the party did before, where the list looks beyond one order.
+    """
     reasons = list(unasked(pieces, price_list))
     if price_list is None or not _prices_samples(price_list):
         words = _("The price list of this instrument says nothing of samples.")
@@ -142,11 +105,10 @@ def quote_samples(
     reasons += missing(pieces, price_list)
     if reasons:
         return Quote(price_list.currency, Decimal("0.00"), (), price_list), reasons
-    priced = price(
-        prices_of(price_list), records_of(customer, pieces, price_list, event="use"), tz=customer.instrument.zone
-    )
+    known = earlier or Earlier(zone=customer.instrument.zone)
+    priced = known.price(price_list, records_of(customer, pieces, price_list, event="use"))
     lines = tuple(line for line in priced.lines if line.account == "invoice")
-    return Quote(price_list.currency, priced.total(), lines, price_list), list(priced.refusals)
+    return Quote(price_list.currency, priced.total(), lines, price_list, earlier), list(priced.refusals)
 
 
 def _prices_samples(price_list: PriceList) -> bool:
@@ -190,15 +152,6 @@ def missing(pieces: Sequence[Piece], price_list: PriceList) -> Iterator[Refusal]
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
-def ordered(items: Iterable[SampleItem]) -> list[Piece]:
-    return [Piece(one.name, one.quantity, tuple(one.tests), one.parameters) for one in items]
-
-
-def tested(items: Iterable[SampleItem]) -> list[Piece]:
-    """What was really measured."""
-    return [Piece(one.name, one.tested_quantity or 0, tuple(one.tested_tests), one.tested_parameters) for one in items]
-
-
 @dataclass(frozen=True, slots=True)
 class SampleCharge:
     """``total`` in the currency of the order's quote; ``differences`` say why it is not the quote."""
@@ -211,12 +164,17 @@ class SampleCharge:
 def final_price(order: SampleOrder, items: Sequence[SampleItem]) -> SampleCharge:
     """Of what was tested, under the price list that the order was quoted by. `Refused` where it has no price."""
     pieces = tested(items)
-    quote, reasons = quote_samples(Customer.of(order), [one for one in pieces if one.quantity], order.price_list)
+    measured = [one for one in pieces if one.quantity]
+    quote, reasons = quote_samples(Customer.of(order), measured, order.price_list, _before(order))
     if reasons:
         raise Refused(*reasons)
     changed = list(changed_items(quoted_items(order.quote), items_of(quote.lines)))
     differences = [*(_told(before, after) for before, after in _changed(items)), *changed] if changed else []
     return SampleCharge(quote.lines, quote.total, tuple(differences))
+
+
+def _before(order: SampleOrder) -> Earlier | None:
+    return read_earlier(wish_of_order(order), order.price_list).before(order.uid) if order.price_list else None
 
 
 def _changed(items: Sequence[SampleItem]) -> Iterator[tuple[Piece, Piece]]:
@@ -238,6 +196,6 @@ def cancelling_price(order: SampleOrder, items: Sequence[SampleItem], *, now: da
         return SampleCharge((), Decimal("0.00"))
     customer = dataclasses.replace(Customer.of(order), at=now)
     records = records_of(customer, ordered(items), order.price_list, event="cancel")
-    priced = price(prices_of(order.price_list), records, tz=order.instrument.zone)
+    priced = (_before(order) or Earlier(zone=order.instrument.zone)).price(order.price_list, records)
     lines = tuple(line for line in priced.lines if line.account == "invoice" and line.amount)
     return SampleCharge(lines, priced.total())

@@ -87,7 +87,8 @@ def to_decide(access: Access) -> BookingQuerySet:
         here = access.where(role)
         if here:
             rows |= Q(instrument__institution__in=here) & asks_for(role) & Q(~Exists(given.filter(role=role)))
-    return Booking.objects.filter(rows)
+    # Nobody at the lab is asked while the customer itself has not agreed to the price.
+    return Booking.objects.filter(rows, awaits_customer=False)
 
 
 def asks_managers() -> Q:

@@ -89,6 +89,7 @@ def plan_series(wish: Wish, dates: Iterable[Occurrence], *, by: User, now: datet
         answer = as_asked(asker, there, judge(there, reads, also=before))
         if answer.bookable:
             before.append(as_booked(there, answer, now, len(before)))
+            reads = reads.after(there, answer)
         out.append(Planned(there, answer.refusals, answer))
     return out
 

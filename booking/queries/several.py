@@ -42,6 +42,7 @@ def plan_several(wishes: Sequence[Wish], *, by: User, now: datetime) -> list[Pla
         refusals = (*answer.refusals, *_in_the_way(wish, [each for each in out if each.bookable]))
         if not refusals:
             before.append(as_booked(wish, answer, now, len(before)))
+            reads = reads.after(wish, answer)
         out.append(Planned(wish, refusals, answer))
     return out
 

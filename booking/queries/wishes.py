@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
@@ -16,6 +16,10 @@ from backend.core.periods import Period
 from booking.models import LONGEST, Booking
 from instruments.models import Instrument, PriceList
 from instruments.pricing.lines import ChargeLine
+from invoices.queries.means import Allowance, Hold, Need
+
+if TYPE_CHECKING:
+    from booking.queries.earlier import Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The price of a wish under the list in force on its start date."""
+    """The price of a wish under the list in force on its start date.
+
+    ``earlier`` is what it was priced after, where the list looks beyond one record.
+    """
 
     currency: str
     total: Decimal
     lines: tuple[ChargeLine, ...]
     price_list: PriceList | None
+    earlier: Earlier | None = None
 
     @property
     def title(self) -> str:
@@ -77,7 +85,8 @@ class Assessment:
     """The whole answer.
 
     ``policy`` and ``facts`` are the snapshot: the documents of all layers that held, and what was known of the parties
-    by dotted names. ``unit`` is free for the whole time, None where none is.
+    by dotted names. ``unit`` is free for the whole time, None where none is. ``hold`` is what a prepaid account must
+    have, ``spending`` whose agreement the customer itself wants, ``near_budget`` a budget that comes to its warning.
     """
 
     refusals: tuple[Refusal, ...]
@@ -88,6 +97,9 @@ class Assessment:
     policy: list[dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
     unit: int | None = None
+    hold: Hold | None = None
+    spending: Need | None = None
+    near_budget: Allowance | None = None
 
     @property
     def bookable(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 from .asking_again import rules_for
 from .conditions import FieldTest
 from .facts import Needs, dotted_names, needs, recording_locks
+from .kinds.length import Length
 from .kinds.quota import BookingsTest, Quota
 from .layers import merge_layers
 from .model import Policy
@@ -47,6 +49,13 @@ class Rulebook:
         if found is None:
             found = self._needs[act, begun] = needs(self.asked(act, begun=begun), act)
         return found
+
+    @property
+    def length_step(self) -> int:
+        """Minutes of which a booking's length is a multiple whatever else holds; 1 where no rule says so."""
+        parts = [case.parameters for rule in self.rules.of_kind("length") for case in rule.cases]
+        steps = (part.step for part in parts if isinstance(part, Length) and part.step and part.part is None)
+        return math.lcm(1, *(step.numerator for step in steps if step.denominator == 1))
 
     def watches(self, *causes: str) -> bool:
         """Whether any rule makes an event of one of these."""

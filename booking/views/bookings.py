@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from backend.accounts.auth import access, page, person
+from backend.accounts.models import OrganisationKind
 from backend.accounts.queries import Access
 from backend.core.fields import checked
 from backend.core.http import go
@@ -35,6 +36,7 @@ from booking.views.talk import talk_of
 from instruments.models import Mode
 from instruments.queries.rights import manages
 from invoices.models import ChargeState
+from invoices.queries.covering import can_cover
 
 
 @require_GET
@@ -68,6 +70,7 @@ def booking(request: HttpRequest, pk: int) -> HttpResponse:
         "lines": show.lines(found.quote),
         "quote": found.quote,
         "ending": ending,
+        "voucher_url": _voucher_url(found, ending) if customer else "",
         "fee": cancellation(found, now=now) if "cancel" in can and customer else None,
         "final_lines": show.ledger_lines(ending) if _is_final(ending) else [],
         **show.quote_and_charge(found, ending),
@@ -131,7 +134,7 @@ def finish_form(found: Booking, ending: Ending, now: datetime) -> FinishForm:
 
 def _awaits(mine: Access, found: Booking, ending: Ending) -> bool:
     """Whether one of the person's roles must still agree; nobody decides about their own request."""
-    if mine.user_id in (found.user_id, found.made_by_id):
+    if found.awaits_customer or mine.user_id in (found.user_id, found.made_by_id):
         return False
     return bool(set(_open_roles(found, ending)) & set(scope.deciding_roles(mine, found)))
 
@@ -139,6 +142,14 @@ def _awaits(mine: Access, found: Booking, ending: Ending) -> bool:
 def _open_roles(found: Booking, ending: Ending) -> list[str]:
     given = {approval.role for approval in ending.approvals}
     return [role for role in found.approval_roles if role not in given]
+
+
+def _voucher_url(found: Booking, ending: Ending) -> str:
+    """Where an enterprise chooses a voucher for what the booking costs, until that is invoiced."""
+    enterprise = found.organisation.kind == OrganisationKind.ENTERPRISE
+    if ending.charge is None or not enterprise or not can_cover(ending.charge):
+        return ""
+    return reverse("invoices:voucher_charge", args=[ending.charge.pk])
 
 
 def _is_final(ending: Ending) -> bool:

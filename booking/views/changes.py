@@ -25,6 +25,7 @@ from booking.models import Booking, Status
 from booking.queries import scope
 from booking.queries.changes import movable
 from booking.queries.colleagues import colleague_to_take_over
+from booking.queries.facts import rules_in_force
 from booking.views import show
 from booking.views.when import moved, proposal, when
 
@@ -143,8 +144,9 @@ def length(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _choices(found: Booking, now: datetime) -> Any:
-    """Ends within reach: how much more or less, and the wall time."""
-    for minutes in STEPS:
+    """Ends within reach: how much more or less, and the wall time; only lengths that the rules' steps allow."""
+    step = rules_in_force([found.instrument], now)[found.instrument_id].book.length_step
+    for minutes in [each for each in STEPS if each % step == 0] or [-step, step]:
         end = found.end + timedelta(minutes=minutes)
         if minutes < 0 and (now >= found.start or end <= found.start):
             continue

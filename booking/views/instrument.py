@@ -34,6 +34,7 @@ from booking.views.when import choose, reader_of, when, wished
 from instruments.models import Instrument, Mode
 from instruments.pricing.units import unit_label
 from instruments.queries.rights import get_visible_instrument, manages
+from invoices.queries.covering import find_voucher
 
 # What a visitor has chosen, kept through signing in.
 CHOICE = (
@@ -172,6 +173,8 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
         samples=data["samples"],
         project=data["project"],
         displaces=data["displaces"],
+        voucher=find_voucher(access(request), data["organisation"], data["voucher"]),
+        voucher_declared=data["voucher_declared"],
     )
     if data["user"]:
         text = _("Booked for %(person)s, who has been told.") % {"person": booking.user}

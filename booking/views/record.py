@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from backend.accounts.auth import access, page, person
 from backend.accounts.models import Role
+from backend.core.attachments import MOST_FILES, TYPES_IN_WORDS
 from backend.core.errors import NotFound
 from backend.core.export import Format
 from booking.actions.appealing import appeal_violation
@@ -25,7 +26,6 @@ from booking.models import AppealState, Violation
 from booking.queries import violations as queries
 from booking.queries.credit import appeal_days, credit_of, grouped
 from booking.queries.standing import Barred, Counted, standing_of
-from booking.rules.attachments import MOST_FILES, TYPES_IN_WORDS
 from booking.rules.standing import LIFTED
 from booking.rules.violation_names import consequence_label, labels, violation_label
 from booking.violation_forms import AppealForm

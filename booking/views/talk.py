@@ -12,12 +12,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from backend.accounts.auth import access, page, person
 from backend.accounts.queries import Access
+from backend.core.attachments import MOST_BYTES, MOST_FILES, TYPES_IN_WORDS
 from booking.actions.conversation import MOST_TEXT, add_note, is_open
 from booking.documents import attachment_response
 from booking.models import Booking, SampleOrder, Side
 from booking.queries import scope
 from booking.queries.conversation import conversation, get_attachment, side_of
-from booking.rules.attachments import MOST_BYTES, MOST_FILES, TYPES_IN_WORDS
 
 
 def talk_of(mine: Access, booking: Booking | SampleOrder) -> dict[str, Any]:

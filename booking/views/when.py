@@ -28,6 +28,7 @@ from booking.queries.assess import assess
 from booking.queries.behalf import as_asked
 from booking.queries.cancellation import fee_at_once
 from booking.queries.changes import proposed
+from booking.queries.covered import vouchers_for
 from booking.queries.mine import own_booking_at
 from booking.queries.outranked import displaceable
 from booking.queries.wishes import Assessment, Wish, wish_of
@@ -132,6 +133,19 @@ def wished(form: WishForm, found: Instrument, reader: pages.Reader, now: datetim
         "own": own_booking_at(mine, wish) if _is_taken(assessed) else None,
         "repeat_query": _repeat_query(form) if reader.may_book else "",
         "others": [_other(each, form, found) for each in others],
+        **_vouchers(data, wish, assessed, mine),
+    }
+
+
+def _vouchers(data: dict[str, Any], wish: Wish, assessed: Assessment, mine: Access) -> dict[str, Any]:
+    """Those that could be chosen, and what is left to pay with the one that is."""
+    offers = vouchers_for(wish, assessed.quote, mine)
+    chosen = next((offer for offer in offers if offer.grant.pk == data.get("voucher") and offer.possible), None)
+    return {
+        "vouchers": offers,
+        "voucher": chosen.grant.pk if chosen else None,
+        "voucher_declared": data.get("voucher_declared"),
+        "own_part": assessed.quote.total - (chosen.amount if chosen else 0),
     }
 
 

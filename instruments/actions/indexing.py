@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from backend.accounts.models import Organisation
 from backend.core.db import atomic_action
-from backend.core.text import index_tokens, join, pinyin_tokens
-from instruments.models import IndexedName, Instrument, Technique
+from backend.core.text import index_tokens, initials, join, normalise, pinyin_tokens, runs, syllables
+from instruments.models import IndexedName, Instrument, SearchWord, Technique
+from instruments.queries.makers import other_names
+from instruments.queries.spelling import LONGEST, SHORTEST
 
 # Name, technique, pinyin, everything else; the weights stand in `instruments.queries.search`.
 Document = tuple[list[str], list[str], list[str], list[str]]
@@ -42,6 +45,7 @@ def reindex() -> int:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM instruments_search")
     IndexedName.objects.all().delete()
+    SearchWord.objects.all().delete()
     named = Organisation.objects.filter(Exists(Instrument.objects.filter(institution=OuterRef("pk"))))
     IndexedName.objects.bulk_create(
         IndexedName(institution_id=pk, name=name, name_en=name_en)
@@ -78,8 +82,8 @@ def _replace(pks: Collection[int]) -> None:
 
 
 def _insert(pks: Collection[int] | None) -> int:
-    count = 0
-    documents = _documents(pks)
+    count, spelled = 0, set[str]()
+    documents = _documents(pks, spelled)
     with connection.cursor() as cursor:
         while batch := list(islice(documents, _BATCH)):
             if connection.vendor == "sqlite":
@@ -93,35 +97,83 @@ def _insert(pks: Collection[int] | None) -> int:
                     [(pk, _tsvector(document)) for pk, document in batch],
                 )
             count += len(batch)
+    SearchWord.objects.bulk_create((SearchWord(word=word) for word in sorted(spelled)), ignore_conflicts=True)
     return count
 
 
-def _documents(pks: Collection[int] | None) -> Iterator[tuple[int, Document]]:
+def _documents(pks: Collection[int] | None, spelled: set[str]) -> Iterator[tuple[int, Document]]:
+    """What to write; ``spelled`` is filled with the words of names."""
     rows = Instrument.objects.order_by("pk")
     links = Instrument.techniques.through.objects.all()
     if pks is not None:
         rows, links = rows.filter(pk__in=list(pks)), links.filter(instrument__in=list(pks))
-    techniques = {technique.pk: _synonyms(technique) for technique in Technique.objects.all()}
+    synonyms = {technique.pk: _Synonyms.of(technique) for technique in Technique.objects.all()}
     used: dict[int, list[int]] = defaultdict(list)
     for instrument, technique in links.values_list("instrument_id", "technique_id"):
         used[instrument].append(technique)
     for row in rows.values("pk", *_NAMES, *_BODY).iterator(chunk_size=_BATCH):
-        yield row["pk"], _document(row, [techniques[pk] for pk in used[row["pk"]]])
+        known = [synonyms[pk] for pk in used[row["pk"]]] or _named_in(row, synonyms.values())
+        others = other_names(row["manufacturer"], row["name"])
+        spelled.update(_spellings((*(row[name] for name in _NAMES), *others, *(n for one in known for n in one.names))))
+        yield row["pk"], _document(row, known, others)
 
 
-def _synonyms(technique: Technique) -> tuple[list[str], list[str]]:
-    names = [technique.name, technique.name_en, technique.key, *technique.aliases]
-    return _tokens(names), [token for name in names for token in pinyin_tokens(name)]
+class _Synonyms(NamedTuple):
+    """What a technique adds to an instrument's document."""
+
+    names: tuple[str, ...]
+    # Chinese names that tell the technique where nobody chose it.
+    telling: tuple[str, ...]
+    tokens: list[str]
+    parts: list[str]
+    sounds: list[str]
+
+    @classmethod
+    def of(cls, technique: Technique) -> _Synonyms:
+        names = (technique.name, technique.name_en, technique.key, *technique.aliases)
+        tokens: list[str] = []
+        parts: list[str] = []
+        for name in names:
+            # SC-XRD is no XRD: parts of an abbreviation count less than the whole.
+            whole = "".join(run for run, _ in runs(name)) if " " not in name else ""
+            for token in _tokens([name]):
+                (parts if whole and token.isascii() and token != whole else tokens).append(token)
+        telling = tuple(plain for name in names if not (plain := normalise(name)).isascii() and len(plain) > 2)
+        sounds = [token for name in names for token in (*pinyin_tokens(name), *initials(name))]
+        return cls(names, telling, tokens, parts, sounds)
 
 
-def _document(row: dict[str, Any], techniques: Iterable[tuple[list[str], list[str]]]) -> Document:
-    words: list[str] = []
-    pinyin = pinyin_tokens(row["name"])
-    for synonyms, sounds in techniques:
-        words += synonyms
-        pinyin += sounds
-    names = _tokens(row[name] for name in _NAMES)
-    return names, words, pinyin, _tokens(row[name] for name in _BODY)
+def _named_in(row: dict[str, Any], synonyms: Iterable[_Synonyms]) -> list[_Synonyms]:
+    """Techniques by the name of an instrument that has none; of two names the longer one says more."""
+    name = normalise(row["name"])
+    found = [(max(len(term) for term in one.telling if term in name), one) for one in synonyms
+             if any(term in name for term in one.telling)]  # fmt: skip
+    longest = max((length for length, _ in found), default=0)
+    return [one for length, one in found if length == longest]
+
+
+def _document(row: dict[str, Any], techniques: Iterable[_Synonyms], others: Iterable[str]) -> Document:
+    words = _tokens(others)
+    pinyin = pinyin_tokens(row["name"]) + initials(row["name_en"])
+    pinyin += (token for name in others for token in pinyin_tokens(name))
+    body = _tokens(row[name] for name in _BODY)
+    for technique in techniques:
+        words += technique.tokens
+        pinyin += technique.sounds
+        body += technique.parts
+    return _tokens(row[name] for name in _NAMES), words, pinyin, body
+
+
+def _spellings(names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        yield from _spelled(name)
+
+
+@lru_cache(maxsize=20_000)
+def _spelled(name: str) -> frozenset[str]:
+    """Latin words of a name, and its Chinese as it is typed in pinyin."""
+    words = ("".join(syllables(run)) if is_han else run for run, is_han in runs(name))
+    return frozenset(word for word in words if SHORTEST <= len(word) <= LONGEST and word.isascii() and word.isalpha())
 
 
 def _tokens(texts: Iterable[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -20,6 +21,22 @@ def lock_instruments(pks: Iterable[int]) -> dict[int, Instrument]:
     """Lock the rows, always in the order of their ids; on SQLite the write transaction is the lock."""
     rows = (_LOCKED if settings.BOOKING_GUARDS else _UNLOCKED).objects(pks=sorted(set(pks)))
     return {row.pk: row for row in rows}
+
+
+def lock_instrument_ahead(pk: int) -> None:
+    """Send what `lock_instruments` will ask."""
+    (_LOCKED if settings.BOOKING_GUARDS else _UNLOCKED).ahead(pks=[pk])
+
+
+@contextmanager
+def overlap_is_taken() -> Iterator[None]:
+    """Where the database itself refuses an overlap, `Refused` with ``taken``; the transaction is lost."""
+    try:
+        yield
+    except IntegrityError as error:
+        if "no_overlap" in str(error):
+            raise taken() from error
+        raise
 
 
 _UNLOCKED = Prepared(
@@ -58,12 +75,8 @@ def occupy(
         unit = _unit_for(instrument, start, end, replacing, same_unit=same_unit)
     row = replacing or Occupancy(instrument=instrument)
     row.unit, row.start, row.end, row.kind = unit, start, end, kind
-    try:
+    with overlap_is_taken():
         row.save() if replacing else insert(row)
-    except IntegrityError as error:  # then nothing else can be done in this transaction
-        if "no_overlap" in str(error):
-            raise taken() from error
-        raise
     return row
 
 
@@ -115,18 +128,13 @@ def occupy_around(*, outage: Outage, start: datetime, end: datetime) -> None:
 
 def occupy_every_unit(*, outage: Outage) -> None:
     """Take every unit for the outage, without buffers; what it hits must have been moved away before."""
-    try:
-        with transaction.atomic():
-            for unit in range(1, outage.instrument.units + 1):
-                Occupancy.objects.create(
-                    instrument=outage.instrument,
-                    unit=unit,
-                    start=outage.start,
-                    end=outage.end,
-                    kind="outage",
-                    outage=outage,
-                )
-    except IntegrityError as error:
-        if "no_overlap" in str(error):
-            raise taken() from error
-        raise
+    with overlap_is_taken(), transaction.atomic():
+        for unit in range(1, outage.instrument.units + 1):
+            Occupancy.objects.create(
+                instrument=outage.instrument,
+                unit=unit,
+                start=outage.start,
+                end=outage.end,
+                kind="outage",
+                outage=outage,
+            )

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from backend.accounts.models import User
 from backend.core.db import atomic_action
-from backend.core.errors import Invalid, invalid, refuse
+from backend.core.errors import Invalid, Stale, invalid, refuse
 from backend.core.text import has_control_characters
 from instruments.actions.noting import record_instrument
 from instruments.actions.occupancy import lock_instruments
@@ -35,11 +35,17 @@ _LONGEST_MINIMUM = 12
 
 @atomic_action
 def save_price_list(
-    *, instrument: Instrument, by: User | None, document: Mapping[str, Any], valid_from: date | None = None
+    *,
+    instrument: Instrument,
+    by: User | None,
+    document: Mapping[str, Any],
+    valid_from: date | None = None,
+    base: int | None = None,
 ) -> PriceList:
     """A new dated version; `Invalid` with every reason if the rules cannot be read or would charge nonsense.
 
-    Fees are published in advance: only the first version may begin in the past.
+    Fees are published in advance: only the first version may begin in the past. `Stale` where ``base``, the last
+    version that the writer knew, is not the last one any more.
     """
     instrument = lock_instruments([instrument.pk])[instrument.pk]
     currency = instrument.institution.currency
@@ -50,8 +56,10 @@ def save_price_list(
         text = _("The institution's prices are in %(currency)s.") % {"currency": currency}
         raise invalid("currency", text, params={"currency": currency})
     today = timezone.localdate(timezone=instrument.zone)
-    day = valid_from or _stated_day(document) or today
+    day = valid_from or stated_day(document) or today
     known = instrument.price_lists.order_by("-version").first()
+    if base is not None and base != (known.version if known else 0):
+        raise Stale
     if known is not None and day < today:
         raise refuse("in_the_past", _("A new version can begin today at the earliest."), field="valid_from")
     if day > LAST_DAY:
@@ -204,6 +212,6 @@ def _named_audiences(value: Any) -> Iterator[str]:
             yield from _named_audiences(inner)
 
 
-def _stated_day(document: Mapping[str, Any]) -> date | None:
+def stated_day(document: Mapping[str, Any]) -> date | None:
     stated = document.get("valid_from")
     return date.fromisoformat(stated) if isinstance(stated, str) else None

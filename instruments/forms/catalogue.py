@@ -18,6 +18,7 @@ from backend.core.periods import local_day
 from backend.core.text import has_control_characters
 from instruments.models import Condition, Mode, Sharing
 from instruments.queries.catalogue import Filters
+from instruments.queries.regions import region_names
 
 LONGEST_AHEAD = timedelta(days=366)
 MOST_CHOICES = 50
@@ -33,7 +34,15 @@ class CatalogueForm(forms.Form):
 
     q = forms.CharField(label=_("Search"), required=False, max_length=200)
     day = forms.DateField(label=_("Free on"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    within = forms.TypedChoiceField(
+        label=_("Free within"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", _("any time")), (1, _("a day")), (3, _("three days")), (7, _("a week")), (14, _("two weeks"))],
+    )
     length = forms.ChoiceField(label=_("For at least"), required=False)
+    near = forms.ChoiceField(label=_("Near"), required=False)
     price_max = forms.DecimalField(
         label=_("Price up to"), required=False, min_value=0, max_value=10**9, max_digits=12, decimal_places=2
     )
@@ -44,6 +53,7 @@ class CatalogueForm(forms.Form):
             ("relevance", _("Best match")),
             ("earliest", _("Earliest free")),
             ("price", _("Lowest price")),
+            ("near", _("Nearest region")),
             ("name", _("Name")),
         ],
     )
@@ -51,7 +61,9 @@ class CatalogueForm(forms.Form):
     def __init__(self, data: QueryDict) -> None:
         super().__init__(data)
         lengths: Any = self.fields["length"]
-        lengths.choices = [(minutes, _length_words(minutes)) for minutes in (60, 120, 240, 480)]
+        lengths.choices = [(minutes, _length_words(minutes)) for minutes in (60, 120, 180, 240, 480)]
+        near: Any = self.fields["near"]
+        near.choices = [("", _("my region")), *((name, name) for name in region_names())]
         self.fields["price_max"].widget.attrs.update(step="any", inputmode="decimal")
 
     def clean_day(self) -> date | None:
@@ -79,7 +91,9 @@ def read_filters(query: QueryDict) -> tuple[Filters, CatalogueForm]:
         status=tuple(one for one in _texts(query, "status") if one in Condition.values),
         sharing=tuple(one for one in _texts(query, "sharing") if one in Sharing.values),
         price_max=values.get("price_max"),
+        within=values.get("within"),
         length=timedelta(minutes=int(values.get("length") or 60)),
+        near=values.get("near", ""),
         sort=values.get("sort") or "relevance",
     )
     if values.get("day"):

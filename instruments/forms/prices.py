@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import QueryDict
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from backend.core.fields import Text
-from instruments.actions.prices import AUDIENCES, LONGEST_DOCUMENT
+from instruments.actions.prices import AUDIENCES, LAST_DAY, LONGEST_DOCUMENT
 from instruments.forms.preset import CLOCKS, STEPS, TIMED, other_rules, preset_document, preset_values
 from instruments.models import Mode
 from instruments.queries.detail import audience_labels
@@ -132,6 +135,23 @@ class PricePresetForm(forms.Form):
             values["late_name"] = ""  # it says the hours
         with translation.override(settings.LANGUAGE_CODE):
             return {**preset_document(values, self.base), "currency": currency}
+
+
+class SaveVersionForm(forms.Form):
+    """From when a draft holds. ``earliest``: the first day; None for a first version."""
+
+    def __init__(self, earliest: date | None, data: QueryDict | None = None) -> None:
+        super().__init__(data, auto_id="id_save_%s")
+        self.fields["valid_from"] = day = forms.DateField(
+            label=gettext_lazy("Valid from"),
+            help_text=gettext_lazy("Empty: from today."),
+            required=False,
+            widget=forms.DateInput(attrs={"type": "date"}),
+        )
+        day.validators.append(MaxValueValidator(LAST_DAY, _("This date is too far away.")))
+        if earliest:
+            day.validators.append(MinValueValidator(earliest, _("A new version can begin today at the earliest.")))
+            day.widget.attrs["min"] = earliest.isoformat()
 
 
 class PriceDocumentForm(forms.Form):

@@ -27,17 +27,25 @@ from instruments.pricing.units import USE
 
 Records = Iterable[Record | Mapping[str, Any]]
 Versions = PriceList | Sequence[PriceList]
+NOTHING_KEPT: Mapping[str, PriceList] = {}
 
 
-def price(price_list: Versions, records: Records, *, tz: ZoneInfo, history: Records = ()) -> Pricing:
+def price(
+    price_list: Versions,
+    records: Records,
+    *,
+    tz: ZoneInfo,
+    history: Records = (),
+    under: Mapping[str, PriceList] = NOTHING_KEPT,
+) -> Pricing:
     """The charge lines of ``records``, which became known in this order, after those of ``history``.
 
-    Of several versions of a price list the one in force on the start date applies; scopes run on across
-    them. ``tz`` is the time zone of the instrument: of bands, dates, periods and times without an offset.
-    Records marked ``history: true`` count as history wherever they stand. Raises `Invalid` for records
-    that cannot be read.
+    Of several versions of a price list the one in force on the start date applies, unless ``under`` names
+    another for a record's id; scopes run on across them. ``tz`` is the time zone of the instrument: of bands,
+    dates, periods and times without an offset. Records marked ``history: true`` count as history wherever they
+    stand. Raises `Invalid` for records that cannot be read.
     """
-    return _Run(price_list, tz).priced(records, history)
+    return _Run(price_list, tz, under).priced(records, history)
 
 
 def answer(price_list: Versions, records: Records, question: str, *, tz: ZoneInfo, history: Records = ()) -> Fraction:
@@ -61,8 +69,9 @@ def in_force(versions: Sequence[PriceList], day: date) -> PriceList:
 class _Run:
     """State of one run: the tallies and what is known of earlier records."""
 
-    def __init__(self, price_list: Versions, tz: ZoneInfo) -> None:
+    def __init__(self, price_list: Versions, tz: ZoneInfo, under: Mapping[str, PriceList] = NOTHING_KEPT) -> None:
         self.zone = tz
+        self._under = under
         self.books = Books()
         self.journal = Journal()
         versions = (price_list,) if isinstance(price_list, PriceList) else tuple(price_list)
@@ -102,8 +111,10 @@ class _Run:
         return session
 
     def _program_for(self, record: Record) -> Program:
-        day = record.start.astimezone(self.zone).date()
-        return self._by_list[id(in_force(self._versions, day))]
+        version = self._under.get(record.id)
+        if version is None:
+            version = in_force(self._versions, record.start.astimezone(self.zone).date())
+        return self._by_list[id(version)]
 
     def value(self, history: History, session: Session, facts: Facts) -> Fraction:
         tally, program = self._tallies[history]

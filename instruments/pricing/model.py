@@ -221,7 +221,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """``notes`` are remarks of the reader that do not prevent pricing; `checks` reports them."""
+    """``notes`` are remarks of the reader that do not prevent pricing; `checks` reports them.
+
+    ``labels``: what a code is called, by language (any language: ``""``).
+    """
 
     name: str
     currency: str
@@ -234,6 +237,7 @@ class PriceList:
     rules: tuple[Rule, ...]
     histories: tuple[History, ...]
     notes: tuple[Refusal, ...]
+    labels: Mapping[str, Mapping[str, str]]
 
     def rows_of(self, rule: Rule) -> tuple[Row, ...]:
         return self.tables[rule.table] if rule.table is not None else rule.rows

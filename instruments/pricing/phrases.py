@@ -1,7 +1,7 @@
 """Bands, quantities and conditions in words, in the reader's language.
 
 ``Labels`` maps codes to what a reader calls them: attributes by name (``audience``), values by
-``audience:inside`` or ``inside``. Whatever is not in it is shown as it is.
+``audience:inside`` or ``inside``. Usual words are in `vocabulary`, and a list can name its own codes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from instruments.pricing.model import (
@@ -33,66 +34,13 @@ from instruments.pricing.model import (
     Window,
 )
 from instruments.pricing.units import USE, unit_of_term
+from instruments.pricing.vocabulary import ATTRIBUTES, CLOCKS, DAYS, EVENTS, PERIODS, VALUES, plainly
 from instruments.pricing.wording import amount_of, number
 
 Labels = Mapping[str, str]
 NO_LABELS: Labels = {}
 
-_CLOCKS: dict[str, Callable[[], str]] = {
-    "booked": lambda: _("booked time"),
-    "used": lambda: _("used time"),
-    "union": lambda: _("booked and used time together"),
-    "longer": lambda: _("booked or used time, whichever is longer"),
-    "overrun": lambda: _("time used outside the booking"),
-    "unused": lambda: _("booked time that was not used"),
-    "notice": lambda: _("notice"),
-    "late": lambda: _("lateness"),
-}
-_PERIODS: dict[str, Callable[[], str]] = {
-    "use": lambda: _("single use"),
-    "day": lambda: _("day"),
-    "week": lambda: _("week"),
-    "month": lambda: _("month"),
-    "quarter": lambda: _("quarter"),
-    "half": lambda: _("half-year"),
-    "year": lambda: _("year"),
-    "ever": lambda: _("all time"),
-}
-_DAYS: tuple[Callable[[], str], ...] = (
-    lambda: _("Mon"),
-    lambda: _("Tue"),
-    lambda: _("Wed"),
-    lambda: _("Thu"),
-    lambda: _("Fri"),
-    lambda: _("Sat"),
-    lambda: _("Sun"),
-)
 _OPERATORS = {">=": "≥", ">": ">", "<=": "≤", "<": "<"}
-
-
-_ATTRIBUTES: dict[str, Callable[[], str]] = {
-    "audience": lambda: _("audience"),
-    "event": lambda: _("event"),
-    "mode": lambda: _("mode"),
-    "instrument": lambda: _("instrument"),
-    "person": lambda: _("person"),
-    "group": lambda: _("research group"),
-    "project": lambda: _("project"),
-    "organisation": lambda: _("organisation"),
-    "samples": lambda: _("samples"),
-    "points": lambda: _("points"),
-    "people": lambda: _("people"),
-    "reused": lambda: _("use of the slot by others"),
-}
-_EVENTS: dict[str, Callable[[], str]] = {
-    "use": lambda: _("instrument use"),
-    "cancel": lambda: _("cancellation"),
-    "no_show": lambda: _("no-show"),
-    "training": lambda: _("training"),
-    "order": lambda: _("sample order"),
-    "prepay": lambda: _("prepayment"),
-    "period_end": lambda: _("end of the period"),
-}
 
 
 _EVENT, _NOTICE = Ref("fact", "event"), Ref("clock", "notice")
@@ -102,6 +50,13 @@ _CANCELLED: dict[str, Callable[[], str]] = {
     ">=": lambda: _("cancelled at least %(time)s before"),
     ">": lambda: _("cancelled more than %(time)s before"),
 }
+
+
+def spoken(price_list: PriceList, labels: Labels) -> Labels:
+    """The labels with those of the list itself, which know better, in the reader's language."""
+    language = get_language() or ""
+    own = {code: texts.get(language) or next(iter(texts.values())) for code, texts in price_list.labels.items()}
+    return {**labels, **own} if own else labels
 
 
 def all_of(texts: Iterable[str]) -> str:
@@ -128,7 +83,7 @@ def _joined(texts: Iterable[str], join: Callable[[str, str], str]) -> str:
 def attribute(name: str, labels: Labels) -> str:
     if name in labels:
         return labels[name]
-    return _ATTRIBUTES[name]() if name in _ATTRIBUTES else name
+    return str(ATTRIBUTES[name]) if name in ATTRIBUTES else plainly(name)
 
 
 def value(name: str, given: object, labels: Labels) -> str:
@@ -137,7 +92,8 @@ def value(name: str, given: object, labels: Labels) -> str:
     if isinstance(given, Fraction):
         text = number(given)
         return labels.get(f"{name}:{text}", text)
-    text = _EVENTS[str(given)]() if name == "event" and given in _EVENTS else str(given)
+    words = EVENTS if name == "event" and given in EVENTS else VALUES
+    text = str(words.get(str(given)) or plainly(str(given)))
     return labels.get(f"{name}:{given}", labels.get(str(given), text))
 
 
@@ -145,9 +101,9 @@ def period(span: Span) -> str:
     """“month”, “month from day 16”, “last 30 days”."""
     if span.unit == "rolling":
         return _("last %(days)s days") % {"days": span.days}
-    text = _PERIODS[span.unit]()
+    text = str(PERIODS[span.unit])
     if span.unit == "week" and span.day != 1:
-        return _("%(period)s from %(start)s") % {"period": text, "start": _DAYS[span.day - 1]()}
+        return _("%(period)s from %(start)s") % {"period": text, "start": DAYS[span.day - 1]}
     if span.unit in ("quarter", "half", "year") and (span.month, span.day) != (1, 1):
         return _("%(period)s from %(start)s") % {"period": text, "start": f"{span.month:02}-{span.day:02}"}
     if span.unit == "month" and span.day != 1:
@@ -190,7 +146,7 @@ def _days(window: Window) -> str:
             runs[-1].append(day)
         else:
             runs.append([day])
-    texts = [_DAYS[run[0] - 1]() + (f"–{_DAYS[run[-1] - 1]()}" if len(run) > 1 else "") for run in runs]
+    texts = [f"{DAYS[run[0] - 1]}–{DAYS[run[-1] - 1]}" if len(run) > 1 else str(DAYS[run[0] - 1]) for run in runs]
     return listed([*texts, *([_("holidays")] if window.holidays else [])])
 
 
@@ -212,7 +168,7 @@ def term(given: Term, price_list: PriceList, labels: Labels) -> str:
 def ref(given: Ref, labels: Labels) -> str:
     match given.kind:
         case "clock":
-            return _CLOCKS[given.name]()
+            return str(CLOCKS[given.name])
         case "sum":
             return _("the sum of %(codes)s") % {"codes": codes([given.name], labels)}
         case "notice_days":
@@ -277,8 +233,7 @@ def _rounding(given: Quantity, step: str) -> str:
 def history(given: History, price_list: PriceList, labels: Labels) -> str:
     """“number of earlier records with event is training of the same person (all time)”."""
     if given.measure == "amount":
-        names = {rule.code: rule.name for rule in price_list.rules}
-        text = _("charged so far for %(codes)s") % {"codes": codes(given.codes, names)}
+        text = _("charged so far for %(codes)s") % {"codes": codes(given.codes, code_names(price_list))}
     elif given.of is None:
         text = _("number of earlier records")
     else:
@@ -301,6 +256,15 @@ def history(given: History, price_list: PriceList, labels: Labels) -> str:
 
 def party(per: Iterable[str], labels: Labels) -> str:
     return all_of(attribute(name, labels) for name in per)
+
+
+def code_names(price_list: PriceList) -> Labels:
+    """What codes and tags are called: by the names of their rules."""
+    tags: dict[str, list[str]] = {}
+    for rule in price_list.rules:
+        for tag in rule.tags:
+            tags.setdefault(tag, []).append(rule.name)
+    return {tag: all_of(names) for tag, names in tags.items()} | {rule.code: rule.name for rule in price_list.rules}
 
 
 def codes(names: Iterable[str], labels: Labels) -> str:
@@ -374,6 +338,17 @@ def _part(part: Part, price_list: PriceList, labels: Labels) -> str:
             return _comparison(replace(inner[0], op="!=" if inner[0].op == "=" else "="), price_list, labels)
         return _("not %(condition)s") % {"condition": f"({condition(part.condition, price_list, labels)})"}
     return _("start %(band)s") % {"band": band(part.band)}
+
+
+def short(part: Part, price_list: PriceList, labels: Labels) -> str:
+    """A condition as a heading: “training”, “rush”, “without rush”, “2 or 3 stars”."""
+    if isinstance(part, Comparison) and part.op == "=" and part.ref.kind == "fact":
+        name = attribute(part.ref.name, labels)
+        if len(part.values) == 1 and isinstance(part.values[0], bool):
+            return name if part.values[0] else _("without %(attribute)s") % {"attribute": name}
+        if all(isinstance(item, str) for item in part.values):
+            return one_of(value(part.ref.name, item, labels) for item in part.values)
+    return condition(Condition((part,)), price_list, labels)
 
 
 def _comparison(test: Comparison, price_list: PriceList, labels: Labels) -> str:

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import prod
 
 from django.utils.translation import gettext as _
 
 from instruments.pricing import phrases
 from instruments.pricing.model import Comparison, Condition, Part, PriceList, Quantity, Ref, Row, Rule, Term, Tier
 from instruments.pricing.program import Books, Program
-from instruments.pricing.sentences import describe
+from instruments.pricing.sentences import describe, scope_and_pick
 from instruments.pricing.shadows import is_impossible
 from instruments.pricing.units import USE, unit_of, unit_of_term
 from instruments.pricing.wording import terminating
+
+_USE = Comparison(Ref("fact", "event"), "=", ("use",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class PublishedRow:
     """``price`` in the currency of the list or, with the unit ``percent``, in percent; None: see ``note``.
 
     ``unit`` is a stable word (see `units`), empty where there is no price. ``audience`` is for programs:
-    ``audiences`` joined by ", ".
+    ``audiences`` joined by ", ". ``note`` joins what also comes apart: the tier's ``start``, short ``conditions``
+    and ``remarks`` on how it is counted. ``for_some``: the audience is restricted.
     """
 
     code: str
@@ -33,10 +37,15 @@ class PublishedRow:
     unit: str
     note: str
     audiences: tuple[str, ...] = ()
+    start: str = ""
+    conditions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    for_some: bool = False
 
 
 def published_table(price_list: PriceList, audience_labels: Mapping[str, str]) -> list[PublishedRow]:
     """Price and percentage rules row by row; whatever has no simple price appears with its sentence."""
+    audience_labels = phrases.spoken(price_list, audience_labels)
     sentences = dict(describe(price_list, audience_labels))
     rows: list[PublishedRow] = []
     for steps in Program(price_list, Books()).steps:
@@ -55,35 +64,55 @@ def _rows(
     rows: Sequence[tuple[Row, tuple[Term, ...]]],
     labels: Mapping[str, str],
 ) -> list[PublishedRow]:
-    """Empty if a rate is not a plain number, or the rule depends on more than its own record."""
-    if rule.kind == "limit" or rule.scope is not None or rule.pick is not None:
+    """Empty for a limit, and where a rate is not a plain number."""
+    if rule.kind == "limit":
         return []
+    together = scope_and_pick(rule, price_list, labels)
     everything = Row(Condition(), None, (), ())
     found: list[PublishedRow] = []
     for row, factors in rows or [(everything, rule.factors)]:
         rate, tiers = (rule.rate if row.rate is None else row.rate), (row.tiers or rule.tiers)
         counted = unit_of_term(factors[0], price_list) if factors else USE
-        prices = _prices(rate, tiers, counted)
+        constant = prod((factor for factor in factors[1:] if isinstance(factor, Fraction)), start=Fraction(1))
+        factors = (*factors[:1], *(factor for factor in factors[1:] if not isinstance(factor, Fraction)))
+        prices = _prices(rate, tiers, counted, rule.kind, constant)
         if prices is None:
             return []
         parts = [*_wider(rule.when.parts, row.when.parts), *row.when.parts]
         if is_impossible(Condition(tuple(parts))):
             continue
         conditions = _conditions(parts, price_list, labels)
+        remarks = _remarks(rule, tiers, factors, price_list, labels)
+        notes = [*conditions, *remarks, *together]
         if rule.as_if and not tiers and not factors and rate is not None:
-            notes = [_fee(rule, prices[0][0], conditions, price_list, labels)]
-        else:
-            notes = [*conditions, *_adjustments(factors, price_list, labels)]
-            notes += [_mentioned(rule.on, price_list)] if rule.kind == "percent" else []
-            notes += [phrases.as_if(rule.as_if, labels)] if rule.as_if else []
-        notes += [_("for all units at the tier reached")] if tiers and rule.mode == "all" else []
+            notes = [_fee(rule, prices[0][0], conditions, price_list, labels), *together]
+        unit = counted if factors and rule.kind == "price" else unit_of(rule, price_list)
+        audiences = _audiences(parts, labels)
+        short = tuple(_short(parts, price_list, labels))
         for price, start in prices:
-            texts = [*([start] if start else []), *notes]
-            unit = counted if factors and rule.kind == "price" else unit_of(rule, price_list)
-            audiences, note = _audiences(parts, labels), phrases.clauses(texts)
-            who = ", ".join(audiences)
-            found.append(PublishedRow(rule.code, rule.name, who, price, unit, note, audiences))
+            note = phrases.clauses([*([start] if start else []), *notes])
+            found.append(
+                PublishedRow(
+                    rule.code, rule.name, ", ".join(audiences), price, unit, note,
+                    audiences, start, short, (*remarks, *together), any(map(_is_audience, parts)),
+                )
+            )  # fmt: skip
     return found
+
+
+def _remarks(
+    rule: Rule, tiers: Sequence[Tier], factors: Sequence[Term], price_list: PriceList, labels: Mapping[str, str]
+) -> list[str]:
+    remarks = _adjustments(factors, price_list, labels)
+    remarks += [_mentioned(rule.on, price_list)] if rule.kind == "percent" else []
+    remarks += [phrases.as_if(rule.as_if, labels)] if rule.as_if else []
+    return [*remarks, _("for all units at the tier reached")] if tiers and rule.mode == "all" else remarks
+
+
+def _short(parts: Sequence[Part], price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
+    """Each part but the audience and the ordinary use; what is one of some words by these words alone."""
+    kept = [part for part in parts if not _is_audience(part) and part != _USE]
+    return [phrases.short(part, price_list, labels) for part in kept]
 
 
 def _wider(parts: Sequence[Part], narrower: Sequence[Part]) -> list[Part]:
@@ -97,22 +126,32 @@ def _wider(parts: Sequence[Part], narrower: Sequence[Part]) -> list[Part]:
     return [part for part in parts if not again(part)]
 
 
-def _prices(rate: Term | None, tiers: Sequence[Tier], unit: str) -> list[tuple[Decimal, str]] | None:
+def _prices(
+    rate: Term | None, tiers: Sequence[Tier], unit: str, kind: str, constant: Fraction
+) -> list[tuple[Decimal, str]] | None:
     """(price, from which quantity); None if one of them is no plain number."""
     if not tiers:
-        plain = _plain(rate)
+        plain = _plain(rate, constant)
         return None if plain is None else [(plain, "")]
     found: list[tuple[Decimal, str]] = []
     for position, tier in enumerate(tiers):
-        price = _plain(tier.rate)
-        if price is None or tier.pct is not None or tier.flat is not None:
+        price = _plain(_share(rate, tier, kind), constant)
+        if price is None or tier.flat is not None:
             return None
         found.append((price, phrases.tier_start(tiers, position, unit)))
     return found
 
 
-def _plain(rate: Term | None) -> Decimal | None:
-    return terminating(rate) if isinstance(rate, Fraction) else None
+def _share(rate: Term | None, tier: Tier, kind: str) -> Term | None:
+    """The price of each unit in a tier, which may be a share of the full one."""
+    if tier.pct is None or kind == "percent":
+        return tier.rate if tier.pct is None else None
+    plain = isinstance(rate, Fraction) and isinstance(tier.pct, Fraction) and tier.rate is None
+    return rate * tier.pct / 100 if plain and isinstance(rate, Fraction) and isinstance(tier.pct, Fraction) else None
+
+
+def _plain(rate: Term | None, constant: Fraction) -> Decimal | None:
+    return terminating(rate * constant) if isinstance(rate, Fraction) else None
 
 
 def _is_audience(part: Part) -> bool:
@@ -131,8 +170,7 @@ def _audiences(parts: Sequence[Part], labels: Mapping[str, str]) -> tuple[str, .
 
 def _conditions(parts: Sequence[Part], price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
     """All but the audience, which has its column, and the ordinary use."""
-    use = Comparison(Ref("fact", "event"), "=", ("use",))
-    kept = tuple(part for part in parts if not _is_audience(part) and part != use)
+    kept = tuple(part for part in parts if not _is_audience(part) and part != _USE)
     text = phrases.condition(Condition(kept), price_list, labels)
     return [text] if text else []
 
@@ -152,10 +190,9 @@ def _fee(
     rule: Rule, percent: Decimal, conditions: Sequence[str], price_list: PriceList, labels: Mapping[str, str]
 ) -> str:
     """“Cancelled less than 24 h before: 50 % of Machine time”; that it counts as used goes without saying."""
-    known = {one.code: one.name for one in price_list.rules}
     values = {
         "percent": _("%(number)s %%") % {"number": percent},
-        "codes": phrases.codes(rule.on, known),
+        "codes": phrases.codes(rule.on, phrases.code_names(price_list)),
         "condition": phrases.clauses(conditions),
     }
     text = (_("%(condition)s: %(percent)s of %(codes)s") if conditions else _("%(percent)s of %(codes)s")) % values
@@ -165,5 +202,4 @@ def _fee(
 
 
 def _mentioned(names: Sequence[str], price_list: PriceList) -> str:
-    known = {rule.code: rule.name for rule in price_list.rules}
-    return _("of %(codes)s") % {"codes": phrases.codes(names, known)}
+    return _("of %(codes)s") % {"codes": phrases.codes(names, phrases.code_names(price_list))}

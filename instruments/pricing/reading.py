@@ -38,6 +38,7 @@ from instruments.pricing.reading_terms import (
 
 LIST_KEYS = (
     "name", "currency", "places", "valid_from", "holidays", "bands", "quantities", "tables", "rules",
+    "labels",
 )  # fmt: skip
 RULE_KEYS = (
     "code", "name", "tags", "when", "kind", "required", "account", "due", "pick", "scope", "mode",
@@ -71,6 +72,10 @@ def parse_price_list(document: Mapping[str, Any]) -> PriceList:
         rules=_read_rules(reader, raw.get("rules"), tables),
         histories=tuple(reader.histories),
         notes=tuple(reader.notes),
+        labels={
+            code: _read_label(reader, value, f"labels.{code}")
+            for code, value in _members(reader, raw, "labels").items()
+        },
     )
     reader.finish()
     return result
@@ -90,6 +95,13 @@ def _lists(reader: Reader, raw: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 def _read_holidays(reader: Reader, value: object) -> frozenset[date]:
     return frozenset(reader.day(item, f"holidays[{n}]") for n, item in enumerate(reader.sequence(value, "holidays")))
+
+
+def _read_label(reader: Reader, value: object, path: str) -> Mapping[str, str]:
+    """One text, or one for each language."""
+    if isinstance(value, Mapping) and value:
+        return {str(language): reader.text(text, f"{path}.{language}") for language, text in value.items()}
+    return {"": reader.text(value, path)}
 
 
 def _read_quantities(reader: Reader, raw: Mapping[str, Any]) -> dict[str, Quantity]:

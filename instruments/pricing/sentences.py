@@ -17,7 +17,8 @@ from instruments.pricing.wording import money, number
 
 def describe(price_list: PriceList, labels: Mapping[str, str] = NO_LABELS) -> list[tuple[str, str]]:
     """(code, sentence) of every rule, from top to bottom; ``labels`` as in `phrases`."""
-    return [(rule.code, _Writer(price_list, labels).rule(rule)) for rule in price_list.rules]
+    writer = _Writer(price_list, labels)
+    return [(rule.code, writer.rule(rule)) for rule in price_list.rules]
 
 
 def describe_bands(price_list: PriceList) -> list[tuple[str, str]]:
@@ -25,7 +26,10 @@ def describe_bands(price_list: PriceList) -> list[tuple[str, str]]:
 
 
 def describe_quantities(price_list: PriceList, labels: Mapping[str, str] = NO_LABELS) -> list[tuple[str, str]]:
-    return [(name, phrases.quantity(item, price_list, labels)) for name, item in price_list.quantities.items()]
+    return [
+        (name, phrases.quantity(item, price_list, phrases.spoken(price_list, labels)))
+        for name, item in price_list.quantities.items()
+    ]
 
 
 def describe_tables(price_list: PriceList, labels: Mapping[str, str] = NO_LABELS) -> list[tuple[str, str]]:
@@ -33,19 +37,23 @@ def describe_tables(price_list: PriceList, labels: Mapping[str, str] = NO_LABELS
     return [(name, writer.rows(rows, "price")) for name, rows in price_list.tables.items()]
 
 
+def scope_and_pick(rule: Rule, price_list: PriceList, labels: Mapping[str, str]) -> list[str]:
+    """Whose records count together, and between which options is chosen."""
+    return _Writer(price_list, labels).together(rule)
+
+
 class _Writer:
     def __init__(self, price_list: PriceList, labels: Labels) -> None:
         self.price_list = price_list
-        self.labels = labels
-        self.codes = {rule.code: rule.name for rule in price_list.rules}
+        self.labels = phrases.spoken(price_list, labels)
+        self.codes = phrases.code_names(price_list)
 
     def rule(self, rule: Rule) -> str:
         text = self._amount(rule)
         if rule.when.parts:
             condition = phrases.condition(rule.when, self.price_list, self.labels)
             text = _("If %(condition)s: %(sentence)s") % {"condition": condition, "sentence": text}
-        begins_with_code = "_" in text.split(" ", 1)[0]
-        sentences = [text if begins_with_code else text[:1].upper() + text[1:], *self._notes(rule)]
+        sentences = [text[:1].upper() + text[1:], *self._notes(rule)]
         ended = [_("%(sentence)s.") % {"sentence": sentence} for sentence in sentences]
         return reduce(lambda first, second: _("%(first)s %(second)s") % {"first": first, "second": second}, ended)
 
@@ -145,14 +153,16 @@ class _Writer:
             return _("%(codes)s: at most %(bound)s in all") % values
         return _("%(codes)s: at least %(bound)s in all") % values
 
-    def _notes(self, rule: Rule) -> list[str]:
+    def together(self, rule: Rule) -> list[str]:
         notes = []
         if rule.scope is not None:
             notes.append(self._scope(rule.scope))
         if rule.mode == "all" and rule.scope is not None:
             notes.append(_("Earlier records of the period are adjusted"))
-        if rule.pick is not None:
-            notes.append(self._pick(rule))
+        return [*notes, self._pick(rule)] if rule.pick is not None else notes
+
+    def _notes(self, rule: Rule) -> list[str]:
+        notes = self.together(rule)
         if rule.account == "credit":
             notes.append(_("Goes to the credit account"))
         if rule.account == "memo":

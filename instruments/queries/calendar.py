@@ -9,7 +9,7 @@ from itertools import groupby
 
 from django.utils.translation import gettext_lazy as _
 
-from backend.core.memo import once
+from backend.core.memo import is_known, once
 from backend.core.prepared import Prepared
 from instruments.models import CalendarDay, DayKind
 from instruments.rules import Announced, PublicDays, built_in_days, public_days
@@ -30,6 +30,12 @@ _USUAL = {
 def announced() -> frozenset[Announced]:
     """What was imported; one query, once in a request."""
     return once(MEMO, _read)
+
+
+def announced_ahead() -> None:
+    """Send what `announced` will ask."""
+    if not is_known(MEMO):
+        _DAYS.ahead()
 
 
 def _read() -> frozenset[Announced]:

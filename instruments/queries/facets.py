@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import Case, CharField, Count, F, IntegerField, TextChoices, Value, When
 from django.db.models.functions import Cast, Coalesce, NullIf
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from instruments.models import Category, Condition, InstrumentQuerySet, Mode, Sharing
 from instruments.queries.catalogue import FACETS, Filters, Found, candidates, narrowed
 from instruments.queries.viewers import Viewer
 
 MOST_OPTIONS = 12
+# What a starting price is compared with, whatever it is paid for.
+PRICES = (50, 100, 200, 500, 1000, 3000)
 
 
 class Option(NamedTuple):
@@ -28,10 +32,10 @@ def facets(viewer: Viewer, filters: Filters, found: Found) -> dict[str, list[Opt
 
     Two queries. What is chosen is always among them.
     """
-    rows = candidates(viewer, filters, found.how).order_by()
+    rows = candidates(viewer, filters, found.search).order_by()
     if found.free is not None:
         rows = rows.filter(pk__in=list(found.free))
-    first, *others = [_branch(rows, filters, name) for name in FACETS]
+    first, *others = [_branch(rows, filters, name) for name in (*FACETS, "price_max")]
     counts: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
     for name, value, label, count in first.union(*others, all=True):
         if value:
@@ -44,6 +48,7 @@ def facets(viewer: Viewer, filters: Filters, found: Found) -> dict[str, list[Opt
         "mode": _modes(counts["mode"]),
         "status": _choices(Condition, counts["status"], filters.status),
         "sharing": _choices(Sharing, counts["sharing"], filters.sharing),
+        "price_max": _prices(counts["price_max"], filters.price_max),
     }
 
 
@@ -57,6 +62,7 @@ def _branch(rows: InstrumentQuerySet, filters: Filters, name: str) -> Any:
         "mode": (Cast(_mode_bits(), CharField()), Value("")),
         "status": (F("condition"), Value("")),
         "sharing": (F("sharing"), Value("")),
+        "price_max": (Cast(_price_band(), CharField()), Value("")),
     }[name]
     rows = narrowed(rows, filters, without=name)
     named = rows.annotate(facet=Value(name, CharField()), value=value, words=label).values("facet", "value", "words")
@@ -70,6 +76,24 @@ def _localised(relation: str) -> Any:
     return Coalesce(NullIf(f"{relation}__name_en", Value("")), name)
 
 
+def _price_band() -> Any:
+    """The lowest of `PRICES` that is enough; none without a price, or where none is."""
+    whens = [When(price__amount__lte=most, then=Value(most)) for most in PRICES]
+    return Case(*whens, default=Value(None), output_field=IntegerField())
+
+
+def _prices(counts: dict[str, tuple[str, int]], chosen: Decimal | None) -> list[Option]:
+    """How many cost at most so much; a step that adds nothing is left out unless it is chosen."""
+    out: list[Option] = []
+    number = 0
+    for most in PRICES:
+        more = counts.get(str(most), ("", 0))[1]
+        number += more
+        if more or most == chosen:
+            out.append(Option(str(most), _("up to %(amount)s") % {"amount": most}, number))
+    return out
+
+
 def _mode_bits() -> Any:
     bits = [
         Case(When(**{f"mode_{mode}": True}, then=Value(1 << place)), default=Value(0), output_field=IntegerField())
@@ -80,7 +104,11 @@ def _mode_bits() -> Any:
 
 def _modes(counts: dict[str, tuple[str, int]]) -> list[Option]:
     return [
-        Option(mode.value, str(mode.label), sum(count for bits, (_, count) in counts.items() if int(bits) & 1 << place))
+        Option(
+            mode.value,
+            str(mode.label),
+            sum(count for bits, (_word, count) in counts.items() if int(bits) & 1 << place),
+        )
         for place, mode in enumerate(Mode)
     ]
 
@@ -105,7 +133,7 @@ def _categories(counts: dict[str, tuple[str, int]], chosen: Iterable[str]) -> li
     known = {category.pk: category for category in Category.objects.all()}
     language = "en" if (get_language() or "").startswith("en") else ""
     totals: dict[str, int] = defaultdict(int)
-    for code, (_, count) in counts.items():
+    for code, (_label, count) in counts.items():
         for above in _path(code, known):
             totals[above] += count
     open_ = {above for code in chosen for above in _path(code, known)}

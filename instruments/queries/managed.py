@@ -11,7 +11,7 @@ from django.utils import timezone
 from backend.accounts.queries import Access
 from instruments.models import Condition, Instrument, InstrumentQuerySet, OpeningHours, PriceList, Sharing
 from instruments.queries.rights import managed_instruments
-from instruments.queries.search import matching
+from instruments.queries.search import matching, ways
 
 
 def managed_list(access: Access, *, q: str = "", missing: str = "", state: str = "", institution: int = 0) -> Any:
@@ -29,7 +29,7 @@ def managed_list(access: Access, *, q: str = "", missing: str = "", state: str =
         rows = rows.filter(has_prices=False)
     if q:
         # A number is looked up as it is; it may be part of no word.
-        found = matching(Instrument.objects.all(), q).values("pk")
+        found = matching(Instrument.objects.all(), next(ways(q))).values("pk")
         rows = rows.filter(Q(pk__in=found) | Q(local_no__istartswith=q))
     return rows.order_by("name", "pk")
 

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from backend.core.text import Word, query_words
 from instruments.models import InstrumentQuerySet
+from instruments.queries.spelling import near_words
 
-How = Literal["all", "any"]
+How = Literal["all", "near", "any"]
 
 # Name, technique, pinyin, everything else.
 WEIGHTS = (10.0, 5.0, 2.0, 1.0)
 
 
-def matching(rows: InstrumentQuerySet, text: str, *, how: How = "all") -> InstrumentQuerySet:
-    """Those that have all (or any) of the words. Text without a single word (punctuation) matches nothing.
+class Search(NamedTuple):
+    """Words, and whether all of them are wanted as they are, or as they may have been meant, or any will do."""
+
+    how: How
+    words: tuple[Word, ...]
+
+
+def ways(text: str) -> Iterator[Search]:
+    """How to look for the text, one after the other until something is found."""
+    words = tuple(query_words(text))
+    yield Search("all", words)
+    near = tuple(near_words(text))
+    if words and near != words:
+        yield Search("near", near)
+    yield Search("any", near or words)
+
+
+def matching(rows: InstrumentQuerySet, search: Search) -> InstrumentQuerySet:
+    """Those that have what is looked for. Text without a single word (punctuation) matches nothing.
 
     `extra` joins the index, which no model can describe.
     """
-    query = compiled(text, how)
+    query = compiled(search, ranks=connection.vendor == "sqlite")
     if not query:
         return rows.none()
     if connection.vendor == "sqlite":
@@ -39,24 +57,28 @@ def matching(rows: InstrumentQuerySet, text: str, *, how: How = "all") -> Instru
     return rows
 
 
-def best_first(rows: InstrumentQuerySet, text: str, *, how: How = "all") -> InstrumentQuerySet:
+def best_first(rows: InstrumentQuerySet, search: Search) -> InstrumentQuerySet:
     """Order what `matching` found with the same words: names before techniques before the rest."""
     if connection.vendor == "sqlite":
         rank = RawSQL(f"bm25(instruments_search, {', '.join(map(str, WEIGHTS))})", ())  # noqa: S611  (constants)
     else:
         weights = ", ".join(str(weight / WEIGHTS[0]) for weight in reversed(WEIGHTS))
         sql = f"-ts_rank('{{{weights}}}', instruments_search.document, %s::tsquery)"
-        rank = RawSQL(sql, (compiled(text, how),))  # noqa: S611  (constants; the words are a parameter)
+        rank = RawSQL(sql, (compiled(search),))  # noqa: S611  (constants; the words are a parameter)
     return rows.annotate(rank=rank).order_by("rank", "name", "pk")
 
 
-def compiled(text: str, how: How) -> str:
-    """The words in the engine's own query language; empty if there are none."""
-    render, and_, or_ = (_fts5, " AND ", " OR ") if connection.vendor == "sqlite" else (_tsquery, " & ", " | ")
-    return _expression(query_words(text), how, render, and_, or_)
+def compiled(search: Search, *, ranks: bool = True) -> str:
+    """The words in the engine's own query language; empty if there are none.
+
+    What only finds says nothing of weights: PostgreSQL's index answers it without reading the documents.
+    """
+    tsquery = _tsquery if ranks else _plain_tsquery
+    render, and_, or_ = (_fts5, " AND ", " OR ") if connection.vendor == "sqlite" else (tsquery, " & ", " | ")
+    return _expression(search.words, search.how, render, and_, or_)
 
 
-def _expression(words: list[Word], how: How, render: Callable[[str, bool], str], and_: str, or_: str) -> str:
+def _expression(words: tuple[Word, ...], how: How, render: Callable[[str, bool], str], and_: str, or_: str) -> str:
     if how == "any":
         tokens = dict.fromkeys(
             (token, word.prefix) for word in words for token in chain.from_iterable(word.alternatives)
@@ -76,3 +98,7 @@ def _fts5(token: str, prefix: bool) -> str:
 
 def _tsquery(token: str, prefix: bool) -> str:
     return f"('{token}':ABD | '{token}':*)" if prefix and len(token) > 1 else f"'{token}'"
+
+
+def _plain_tsquery(token: str, prefix: bool) -> str:
+    return f"'{token}':*" if prefix and len(token) > 1 else f"'{token}'"

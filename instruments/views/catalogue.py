@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from backend.accounts.auth import access, current_organisation
 from instruments.forms.catalogue import read_filters
 from instruments.models import Condition, Mode
-from instruments.queries.catalogue import find_instruments
+from instruments.queries.catalogue import at_home, find_instruments
 from instruments.queries.facets import facets
 from instruments.queries.viewers import viewer_of
 
@@ -49,7 +49,8 @@ class Known(Paginator):  # type: ignore[type-arg]  # not generic at run time
 def catalogue(request: HttpRequest) -> HttpResponse:
     """The whole page, or for HTMX the results and the facets beside them."""
     filters, form = read_filters(request.GET)
-    viewer = viewer_of(access(request), current_organisation(request))
+    here = current_organisation(request)
+    viewer, filters = viewer_of(access(request), here), at_home(filters, here)
     number = _page_number(request)
     found = find_instruments(viewer, filters, limit=PAGE_SIZE, offset=(number - 1) * PAGE_SIZE)
     if found.count and not found.items:
@@ -78,6 +79,14 @@ def _page_number(request: HttpRequest) -> int:
 
 
 def _card(item: dict[str, Any], techniques: dict[str, str]) -> dict[str, Any]:
+    places = {
+        "technique": _("Technique"),
+        "technical": _("Specifications"),
+        "function": _("Functions"),
+        "service_content": _("Services"),
+    }
+    marks = {each["field"]: each["pieces"] for each in item.get("highlights", ())}
+    place = next((name for name in marks if name in places), "")
     modes = {mode.value: mode.label for mode in Mode}
     units = {"hour": _("hour"), "sample": _("sample"), "use": _("use")}
     price = item["price_from"]
@@ -94,5 +103,8 @@ def _card(item: dict[str, Any], techniques: dict[str, str]) -> dict[str, Any]:
         "status_word": Condition(item["status"]).label,
         "out_of_order": item["status"] in BROKEN,
         "status_tone": "bad" if item["status"] in BROKEN else "wait",
+        "marks": marks,
+        "found_in": places.get(place, ""),
+        "found": marks.get(place),
         "start": item["next_free"].isoformat() if item["next_free"] else "",
     }

@@ -6,8 +6,9 @@ the audit head.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -18,7 +19,10 @@ from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.money import ZERO
 from backend.core.prepared import insert, insert_all
+from invoices.actions.covering import follow_charge
+from invoices.actions.holding import freeze, refreeze, settle_held
 from invoices.models import Charge, ChargeLine, ChargeState, Stage
+from invoices.queries.means import Hold
 from invoices.rules import Line, as_posted, four_places, reversal, total_of
 
 SETTLED = (ChargeState.FINAL, ChargeState.INVOICED)
@@ -38,13 +42,15 @@ def reserve_charges(
     price_list: str,
     currency: str,
     lines: Sequence[Line],
+    service: Mapping[str, Any] | None = None,
+    hold: Hold | None = None,
     by_id: int | None = None,
 ) -> Charge:
     """Note what a thing will cost: its source is charged once, however often this is called.
 
-    Called again while the charge is reserved, it takes the old lines back by lines that point to them
-    and posts the new ones; equal lines change nothing. `Refused` once the charge is final, invoiced or
-    released. ``by_id`` is who acts if it is not ``user_id``.
+    Called again while it is reserved, it takes the old lines back by lines that point to them and posts the new ones;
+    equal lines change nothing. `Refused` once it is final, invoiced or released, and where a prepaid account has less
+    than the ``hold``. ``by_id`` is who acts if not ``user_id``, ``service`` what vouchers ask about the use.
     """
     described = {"subject": subject[:200], "service_date": service_date, "price_list": price_list[:100]}
     charge, created = Charge.objects.get_or_create(
@@ -57,8 +63,8 @@ def reserve_charges(
             "project_id": project_id,
             "user_id": user_id,
             "currency": currency,
-            "reserved_total": ZERO,
-            "total": ZERO,
+            "service": dict(service or {}),
+            **dict.fromkeys(("reserved_total", "total"), ZERO),
         },
     )
     if not created:
@@ -66,14 +72,23 @@ def reserve_charges(
         if charge.state != ChargeState.RESERVED:
             raise refuse("charge_not_reserved", _("This has been charged already; its quote cannot change any more."))
     before = figures(charge)
-    changed = post_lines(charge, Stage.RESERVED, lines)
-    for name, value in {**described, "project_id": project_id, "user_id": user_id}.items():
-        setattr(charge, name, value)
-    charge.reserved_total = charge.total = total_of([as_posted(line) for line in lines])
-    charge.save(update_fields=[*described, "project", "user", "reserved_total", "total"])
+    changed = _quote(charge, lines, {**described, "project_id": project_id, "user_id": user_id})
+    if not created:
+        follow_charge(charge, by_id or user_id)
+    freeze(charge, hold)
     if created or changed:
         record_charge(charge, "charge.reserved", {} if created else before, by_id or user_id)
     return charge
+
+
+def _quote(charge: Charge, lines: Sequence[Line], fields: Mapping[str, Any]) -> bool:
+    """Write the lines, their sum and the fields; whether the lines have changed."""
+    changed = post_lines(charge, Stage.RESERVED, lines)
+    for name, value in fields.items():
+        setattr(charge, name, value)
+    charge.reserved_total = charge.total = total_of([as_posted(line) for line in lines])
+    charge.save(update_fields=[*fields, "reserved_total", "total"])
+    return changed
 
 
 def open_charge(
@@ -89,6 +104,8 @@ def open_charge(
     price_list: str,
     currency: str,
     lines: Sequence[Line],
+    service: Mapping[str, Any] | None = None,
+    hold: Hold | None = None,
     by_id: int | None = None,
 ) -> Act:
     """`reserve_charges` for what was made in this transaction and has no charge yet; two queries.
@@ -109,11 +126,14 @@ def open_charge(
             service_date=service_date,
             price_list=price_list[:100],
             currency=currency,
+            service=dict(service or {}),
             reserved_total=total,
             total=total,
         )
     )
-    insert_all(posted_line(charge, Stage.RESERVED, position, line) for position, line in enumerate(posted, 1))
+    rows = (posted_line(charge, Stage.RESERVED, position, line) for position, line in enumerate(posted, 1))
+    insert_all(rows, numbered=False)
+    freeze(charge, hold)
     return act_of(charge, "charge.reserved", {}, by_id or user_id)
 
 
@@ -156,6 +176,8 @@ def release_charges(
     charge.state, charge.total, charge.invoice = ChargeState.RELEASED, ZERO, None
     charge.differences, charge.finalised_at = [], timezone.now()
     charge.save(update_fields=["state", "total", "invoice", "differences", "finalised_at"])
+    follow_charge(charge, by_id)
+    settle_held(charge)
     record_charge(charge, "charge.released", before, by_id)
     return charge
 
@@ -175,6 +197,8 @@ def reopen_charges(*, source: str, source_uid: UUID, by_id: int | None = None) -
     charge.state, charge.total, charge.invoice = ChargeState.RESERVED, charge.reserved_total, None
     charge.differences, charge.finalised_at = [], None
     charge.save(update_fields=["state", "total", "invoice", "differences", "finalised_at"])
+    follow_charge(charge, by_id)
+    refreeze(charge)
     record_charge(charge, "charge.reopened", before, by_id)
     return charge
 
@@ -193,6 +217,8 @@ def settle(
     charge.state, charge.differences, charge.service_date = ChargeState.FINAL, differences, day
     charge.finalised_at = timezone.now()
     charge.save(update_fields=["total", "state", "differences", "service_date", "finalised_at"])
+    follow_charge(charge, by_id)
+    settle_held(charge)
     record_charge(charge, "charge.finalised", before, by_id)
     return charge
 
@@ -261,7 +287,8 @@ def posted_line(
 
 
 def figures(charge: Charge) -> dict[str, object]:
-    return {"state": charge.state, "total": charge.total, "service_date": charge.service_date}
+    drawn = {"frozen": charge.frozen, "prepaid": charge.prepaid} if charge.account_id else {}
+    return {"state": charge.state, "total": charge.total, "service_date": charge.service_date, **drawn}
 
 
 def record_charge(charge: Charge, action: str, before: dict[str, object], by_id: int | None) -> None:

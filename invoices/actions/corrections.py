@@ -19,6 +19,8 @@ from backend.core.db import atomic_action
 from backend.core.errors import refuse
 from backend.core.money import ZERO
 from invoices.actions.charges import as_line, lock_source, record_charge, settle, write_lines
+from invoices.actions.covering import follow_charge
+from invoices.actions.holding import settle_held
 from invoices.models import Charge, ChargeLine, ChargeState, Stage
 from invoices.rules import Line, as_posted, in_effect, reversal, total_of
 
@@ -89,6 +91,32 @@ def post_difference(
     if _results(as_line(row) for row in standing) == _results(as_posted(line) for line in lines):
         return None
     rows = [(reversal(as_line(old)), old) for old in standing] + [(line, None) for line in lines]
+    return _post(root, rows, source, source_uid, differences, service_date, by_id)
+
+
+def post_new(
+    root: Charge,
+    lines: Sequence[Line],
+    *,
+    source: str,
+    source_uid: UUID,
+    differences: Sequence[str],
+    service_date: date,
+    by_id: int | None,
+) -> Charge:
+    """A new final charge of the family with exactly these lines, beside what stands. Its first charge is locked."""
+    return _post(root, [(line, None) for line in lines], source, source_uid, differences, service_date, by_id)
+
+
+def _post(
+    root: Charge,
+    rows: Sequence[tuple[Line, ChargeLine | None]],
+    source: str,
+    source_uid: UUID,
+    differences: Sequence[str],
+    service_date: date,
+    by_id: int | None,
+) -> Charge:
     charge = Charge.objects.create(
         **described(root),
         source=source,
@@ -102,12 +130,14 @@ def post_difference(
         original=root,
     )
     write_lines(charge, Stage.FINAL, rows)
+    follow_charge(charge, by_id)
+    settle_held(charge)
     record_charge(charge, f"charge.{source}_posted", {}, by_id)
     return charge
 
 
 def described(root: Charge) -> dict[str, object]:
-    kept = ("institution_id", "customer_id", "project_id", "user_id", "subject", "price_list", "currency")
+    kept = ("institution_id", "customer_id", "project_id", "user_id", "subject", "price_list", "currency", "account_id")
     return {name: getattr(root, name) for name in kept}
 
 

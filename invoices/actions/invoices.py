@@ -15,6 +15,9 @@ from backend.core.db import atomic_action
 from backend.core.errors import Busy, NotFound, Refused, invalid, refuse
 from backend.core.money import ZERO, add_up, format_amount
 from invoices import rules
+from invoices.actions.billing import refuse_incomplete
+from invoices.actions.covering import lock_uses, redeem_uses, set_off
+from invoices.actions.holding import settle_on_invoice
 from invoices.actions.papers import give_number, lock_invoice, print_lines, queue_pdf, record_invoice, tell_payers
 from invoices.models import (
     Charge,
@@ -24,13 +27,14 @@ from invoices.models import (
     InvoiceStatus,
     TaxRate,
 )
+from invoices.queries.billing import with_logo
 from invoices.queries.papers import line_counts, printed_lines
 
 # How often a draft may be issued or deleted under our hands before we give up.
 DRAFT_ATTEMPTS = 5
 
 _FIXED_AT_ISSUE = (
-    *("year", "sequence", "number", "tax_percent", "net", "tax", "total", "snapshot", "snapshot_sha256"),
+    *("year", "sequence", "number", "tax_percent", "net", "tax", "total", "settled", "snapshot", "snapshot_sha256"),
     *("issued_at", "issued_by", "due_date", "status"),
 )
 
@@ -111,31 +115,38 @@ def delete_draft(*, invoice: Invoice, by: User) -> None:
 
 
 @atomic_action
-def issue_invoice(*, invoice: Invoice, by: User) -> Invoice:
-    """Give a draft its number and freeze parties, lines, rate and totals. The PDF is made after commit.
+def issue_invoice(*, invoice: Invoice, by: User, with_document: bool = True) -> Invoice:
+    """Give a draft its number and freeze parties, lines, rate and totals. The PDF is made after commit if wanted.
 
-    `Refused` if it is no draft any more, has no positive amount or more lines than a document may have.
+    `Refused` if it is no draft any more, has no positive amount, more lines than a document may have, or lacks tax
+    data where the institution wants it.
     """
     draft = lock_invoice(invoice.pk)
     _refuse_unless_draft(draft)
     charges = list(Charge.objects.filter(invoice=draft).select_for_update(no_key=True).order_by("pk"))
     lines = printed_lines(draft)
     _refuse_unissuable(lines)
+    uses = lock_uses(charges)
     now = timezone.now()
     today = rules.day_at(draft.institution, now)
     give_number(draft, today)
     rate = TaxRate.objects.in_force(draft.institution_id, today)
-    snapshot = rules.make_snapshot(draft, lines, rate, today)
+    snapshot = with_logo(rules.make_snapshot(draft, lines, rate, today), draft.institution_id)
+    refuse_incomplete(draft, snapshot)
     draft.tax_percent = rate.percent if rate else ZERO
     draft.net, draft.tax, draft.total = (Decimal(snapshot[key]) for key in ("net", "tax_amount", "total"))
+    set_off(draft, snapshot, uses)
+    settle_on_invoice(draft, snapshot, charges)
     draft.snapshot, draft.snapshot_sha256 = snapshot, rules.digest(snapshot)
     draft.issued_at, draft.issued_by, draft.due_date = now, by, rules.due_date(today)
     draft.status = InvoiceStatus.ISSUED
     draft.save(update_fields=_FIXED_AT_ISSUE)
     print_lines(draft, lines)
     Charge.objects.filter(pk__in=[charge.pk for charge in charges]).update(state=ChargeState.INVOICED)
+    redeem_uses(uses, by)
     _tell_customer(draft)
-    queue_pdf(draft)
+    if with_document:
+        queue_pdf(draft)
     record_invoice(draft, "invoice.issued", by, after={"total": draft.total, "sha256": draft.snapshot_sha256})
     return draft
 
@@ -217,5 +228,10 @@ def _tell_customer(invoice: Invoice) -> None:
         invoice,
         "invoice_issued",
         f"invoice-issued-{invoice.uid}",
-        {"total": format_amount(invoice.total), "due_date": str(invoice.due_date)},
+        {
+            "total": format_amount(invoice.total),
+            "due_date": str(invoice.due_date),
+            # What the customer has to transfer where vouchers or prepaid money pay a part.
+            "to_pay": format_amount(invoice.balance) if invoice.settled else "",
+        },
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -66,7 +65,8 @@ def printed_line(paper: Invoice, position: int, line: ChargeLine) -> InvoiceLine
 
 def queue_pdf(paper: Invoice) -> None:
     """Ask the worker after commit; if the task is lost, the first reader of the document makes it."""
-    transaction.on_commit(partial(_queue_pdf, paper.pk), robust=True)
+    # No `partial`: Django wants to name what failed, and would fail itself.
+    transaction.on_commit(lambda: _queue_pdf(paper.pk), robust=True)
 
 
 def _queue_pdf(invoice_id: int) -> None:

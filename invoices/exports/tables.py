@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
@@ -12,9 +13,18 @@ from django.utils.translation import gettext as _
 from backend.core.export import Cell, Format, attachment, table_response
 from instruments.pricing.units import unit_label
 from invoices import rules
-from invoices.models import InvoiceKind, InvoiceLine, InvoicePdf, InvoiceQuerySet, InvoiceStatus, Payment
+from invoices.models import (
+    ChargeQuerySet,
+    ChargeState,
+    InvoiceKind,
+    InvoiceLine,
+    InvoicePdf,
+    InvoiceQuerySet,
+    InvoiceStatus,
+    Payment,
+)
 from invoices.queries.ageing import Ageing, band_labels
-from invoices.queries.papers import listed, show
+from invoices.queries.papers import Shown, listed, show
 
 CHUNK = 500
 
@@ -53,13 +63,15 @@ def export_invoices(rows: InvoiceQuerySet, form: Format, name: str = "invoices")
         _("Credits invoice"),
         _("Paid so far"),
         _("Balance"),
+        _("Settled otherwise"),
+        _("Credited"),
     ]
     return table_response(form, name, header, _invoice_rows(rows))
 
 
 def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
     today = timezone.localdate()
-    for shown in show(list(listed(rows).order_by("pk")), today):
+    for shown in _shown_in_chunks(rows, today):
         invoice = shown.invoice
         yield [
             invoice.number,
@@ -81,11 +93,27 @@ def _invoice_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
             invoice.credits.number if invoice.credits else "",
             invoice.paid,
             shown.balance,
+            invoice.settled,
+            invoice.credited,
         ]
+
+
+def _shown_in_chunks(rows: InvoiceQuerySet, today: date) -> Iterator[Shown]:
+    """In constant memory, however many there are."""
+    last = 0
+    while part := list(listed(rows).filter(pk__gt=last).order_by("pk")[:CHUNK]):
+        yield from show(part, today)
+        last = part[-1].pk
 
 
 def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines") -> Download:
     """One row for each line of the issued invoices among ``rows``."""
+    header, cells = line_table(rows)
+    return table_response(form, name, header, cells)
+
+
+def line_table(rows: InvoiceQuerySet) -> tuple[list[str], Iterator[list[Cell]]]:
+    """Its header and rows."""
     header = [
         _("Number"),
         _("Line"),
@@ -107,7 +135,7 @@ def export_lines(rows: InvoiceQuerySet, form: Format, name: str = "invoice-lines
         _("Kind"),
         _("Credits invoice"),
     ]
-    return table_response(form, name, header, _line_rows(rows))
+    return header, _line_rows(rows)
 
 
 def _line_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
@@ -176,6 +204,52 @@ def _payment_rows(rows: InvoiceQuerySet) -> Iterator[list[Cell]]:
     )
     for row in fields.iterator(chunk_size=CHUNK):
         yield [*row[:10], _("yes") if row[10] else "", row[11]]
+
+
+def export_charges(rows: ChargeQuerySet, form: Format, name: str = "charges") -> Download:
+    """One row for each charge, also the reserved and the released ones."""
+    header = [
+        _("Date of service"),
+        _("Status"),
+        _("Institution"),
+        _("Customer"),
+        _("Unified social credit code"),
+        _("Instrument"),
+        _("Person"),
+        _("Project"),
+        _("Price list"),
+        _("Quoted"),
+        _("Amount"),
+        _("Currency"),
+        _("Differences"),
+        _("Invoice"),
+        _("Source"),
+        _("Identifier"),
+    ]
+    return table_response(form, name, header, _charge_rows(rows))
+
+
+def _charge_rows(rows: ChargeQuerySet) -> Iterator[list[Cell]]:
+    fields = rows.order_by("service_date", "pk").values_list(
+        "service_date",
+        "state",
+        "institution__name",
+        "customer__name",
+        "customer__uscc",
+        "subject",
+        "user__name",
+        "project__code",
+        "price_list",
+        "reserved_total",
+        "total",
+        "currency",
+        "differences",
+        "invoice__number",
+        "source",
+        "uid",
+    )
+    for row in fields.iterator(chunk_size=CHUNK):
+        yield [row[0], str(ChargeState(row[1]).label), *row[2:12], "\n".join(row[12]), *row[13:15], str(row[15])]
 
 
 def export_ageing(ageing: Ageing, form: Format) -> Download:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from backend.accounts.models import Organisation, Project
@@ -21,8 +23,8 @@ class ChargeState(models.TextChoices):
 
 class ChargeQuerySet(models.QuerySet["Charge"]):
     def billable(self) -> ChargeQuerySet:
-        """Final and on no invoice, not even a draft."""
-        return self.filter(state=ChargeState.FINAL, invoice=None)
+        """Final, on no invoice, not even a draft, and not disputed."""
+        return self.filter(state=ChargeState.FINAL, invoice=None, disputed=False)
 
 
 class Charge(models.Model):
@@ -46,11 +48,20 @@ class Charge(models.Model):
     state = models.CharField(_("status"), max_length=10, choices=ChargeState.choices, default=ChargeState.RESERVED)
     reserved_total = models.DecimalField(_("quoted"), max_digits=14, decimal_places=2)
     total = models.DecimalField(_("amount"), max_digits=14, decimal_places=2)
+    # What kind of use it is, for vouchers: the mode, the instrument's category.
+    service = models.JSONField(default=dict)
     # One sentence for each reason why the final total differs from the quoted one.
     differences = models.JSONField(default=list)
     created_at = models.DateTimeField(auto_now_add=True)
     finalised_at = models.DateTimeField(null=True, blank=True)
     invoice = models.ForeignKey("Invoice", models.SET_NULL, null=True, blank=True, related_name="charges")
+    # While the customer disputes it. On the row itself, so that who locks the charge sees it.
+    disputed = models.BooleanField(_("disputed"), default=False)
+    # The prepaid account that it draws on: ``frozen`` of it while reserved, ``prepaid`` of it once final. What is not
+    # prepaid is to be paid by the invoice; both have the sign of the total, and prepaid never exceeds it.
+    account = models.ForeignKey("PrepaidAccount", models.PROTECT, null=True, blank=True, related_name="charges")
+    frozen = models.DecimalField(_("frozen"), max_digits=14, decimal_places=2, default=Decimal("0.00"))
+    prepaid = models.DecimalField(_("prepaid"), max_digits=14, decimal_places=2, default=Decimal("0.00"))
     # The charge that this one corrects, credits or bills anew: always the first of the family.
     original = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="successors")
 
@@ -58,10 +69,18 @@ class Charge(models.Model):
 
     class Meta:
         ordering = ["service_date", "id"]
-        constraints = [models.UniqueConstraint(fields=["source", "source_uid"], name="charge_each_source_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "source_uid"], name="charge_each_source_once"),
+            models.CheckConstraint(
+                condition=Q(disputed=False) | ~Q(state="invoiced"), name="charge_disputed_is_not_invoiced"
+            ),
+        ]
         indexes = [
             models.Index(fields=["institution", "state", "service_date"], name="charge_by_institution"),
             models.Index(fields=["customer", "state", "service_date"], name="charge_by_customer"),
+            models.Index(
+                fields=["project", "service_date"], condition=Q(project__isnull=False), name="charge_by_project"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,7 +122,7 @@ _CHARGE_LINE_COLUMNS = (
 _CHARGE_FROZEN = (
     *("uid", "institution_id", "customer_id", "project_id", "user_id", "source", "source_uid", "subject"),
     *("service_date", "price_list", "currency", "reserved_total", "total", "differences", "invoice_id", "state"),
-    "original_id",
+    *("original_id", "account_id", "frozen", "prepaid"),
 )
 
 constraints.register(

@@ -9,6 +9,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Round
+from django.db.models.lookups import Exact, GreaterThan
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -72,7 +74,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         if status == "not_due":
             return self.owing().filter(Q(due_date=None) | Q(due_date__gte=today))
         if status == ShownStatus.PAID:
-            return self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE, paid=models.F("total"))
+            return self._standing().with_owed().filter(Exact(models.F("owed"), Decimal(0)))
         if status == ShownStatus.OVERDUE:
             return self.owing().filter(due_date__lt=today)
         if status in (ShownStatus.OPEN, ShownStatus.PART_PAID):
@@ -82,8 +84,15 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
     def owing(self) -> InvoiceQuerySet:
         """Issued invoices on which something is still to be paid."""
-        issued = self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE)
-        return issued.filter(paid__lt=models.F("total"))
+        return self._standing().with_owed().filter(GreaterThan(models.F("owed"), Decimal(0)))
+
+    def _standing(self) -> InvoiceQuerySet:
+        return self.filter(status=InvoiceStatus.ISSUED, kind=InvoiceKind.INVOICE)
+
+    def with_owed(self) -> InvoiceQuerySet:
+        """Adds ``owed``, the balance of an issued invoice. Rounded: SQLite adds up in binary fractions."""
+        parts = models.F("total") - models.F("credited") - models.F("settled") - models.F("paid")
+        return self.annotate(owed=Round(parts, precision=2, output_field=models.DecimalField()))
 
     def with_charged(self) -> InvoiceQuerySet:
         """Adds ``charged``, the sum of its charges: a draft stores no amounts, because its charges may still change."""
@@ -96,7 +105,10 @@ class Invoice(models.Model):
 
     A draft has no number and may be deleted. Issuing freezes parties, lines, rates and totals into
     ``snapshot``; ``snapshot_sha256`` is printed on the document. A credit note names what it ``credits``
-    and has negative amounts. ``paid`` is the sum of the payments, kept beside them in one transaction.
+    and has negative amounts. What is still to be paid is
+    ``total − credited − settled − paid``: ``credited`` is what credit notes took back, ``paid`` the sum of the
+    payments, both kept beside these in one transaction; ``settled``, frozen, is what others pay than the customer
+    (vouchers, prepaid amounts).
     """
 
     kind = models.CharField(_("kind"), max_length=12, choices=InvoiceKind.choices, default=InvoiceKind.INVOICE)
@@ -116,7 +128,11 @@ class Invoice(models.Model):
     net = models.DecimalField(_("net"), max_digits=14, decimal_places=2, default=Decimal(0))
     tax = models.DecimalField(_("tax"), max_digits=14, decimal_places=2, default=Decimal(0))
     total = models.DecimalField(_("total"), max_digits=14, decimal_places=2, default=Decimal(0))
+    settled = models.DecimalField(_("settled otherwise"), max_digits=14, decimal_places=2, default=Decimal(0))
+    credited = models.DecimalField(_("credited"), max_digits=14, decimal_places=2, default=Decimal(0))
     paid = models.DecimalField(_("paid"), max_digits=14, decimal_places=2, default=Decimal(0))
+    # What finance writes on a draft: its own words for the period, a remark, a contact, the customer's order number.
+    wording = models.JSONField(default=dict, blank=True)
     snapshot = models.JSONField(default=dict)
     snapshot_sha256 = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -126,6 +142,8 @@ class Invoice(models.Model):
     due_date = models.DateField(_("due"), null=True, blank=True)
     fapiao_number = models.CharField(_("fapiao number"), max_length=20, blank=True)
     note = models.TextField(_("note"), blank=True)
+    # Why the institution sends no reminders of it; empty: it does.
+    reminders_held = models.CharField(_("no reminders"), max_length=200, blank=True)
 
     objects = InvoiceQuerySet.as_manager()
 
@@ -146,10 +164,22 @@ class Invoice(models.Model):
                 condition=Q(kind="invoice", credits=None) | Q(kind="credit_note", credits__isnull=False),
                 name="invoice_credit_note_credits",
             ),
-            models.UniqueConstraint(fields=["credits"], name="invoice_credited_once"),
             models.CheckConstraint(
-                condition=Q(paid=0) | Q(paid__gt=0, paid__lte=models.F("total"), status="issued"),
+                condition=Q(paid=0, credited=0)
+                | Q(status="credited", paid=0, credited__gte=0, credited__lte=models.F("total"))
+                | Q(
+                    status="issued",
+                    kind="invoice",
+                    paid__gte=0,
+                    credited__gte=0,
+                    total__gte=Round(models.F("paid") + models.F("credited") + models.F("settled"), precision=2),
+                ),
                 name="invoice_balance_not_below_zero",
+            ),
+            models.CheckConstraint(
+                # Below zero where a correction takes back what a voucher had covered: that is for the customer to pay.
+                condition=Q(status="draft") | Q(kind="credit_note") | Q(settled__lte=models.F("total")),
+                name="invoice_settled_within_total",
             ),
         ]
         indexes = [
@@ -166,11 +196,16 @@ class Invoice(models.Model):
     def balance(self) -> Decimal:
         """What is still to be paid; nothing on a draft, a credit note or what was credited."""
         owes = self.status == InvoiceStatus.ISSUED and self.kind == InvoiceKind.INVOICE
-        return self.total - self.paid if owes else Decimal("0.00")
+        return self.payable - self.paid if owes else Decimal("0.00")
+
+    @property
+    def payable(self) -> Decimal:
+        """What the customer pays of it altogether."""
+        return self.total - self.credited - self.settled
 
 
 class InvoiceLine(models.Model):
-    """A line as printed; made when the invoice is issued."""
+    """A line as printed; made when the invoice is issued. On a credit note it names the line that it ``credits``."""
 
     invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
     position = models.PositiveSmallIntegerField()
@@ -182,6 +217,7 @@ class InvoiceLine(models.Model):
     unit = models.CharField(max_length=20, blank=True)
     unit_price = models.DecimalField(max_digits=14, decimal_places=4, null=True)
     amount = models.DecimalField(max_digits=14, decimal_places=2)
+    credits = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="credited_by")
 
     class Meta:
         ordering = ["position"]
@@ -205,12 +241,12 @@ class InvoicePdf(models.Model):
 
 _INVOICE_FROZEN = (
     *("uid", "institution_id", "customer_id", "period", "series", "year", "sequence", "number", "currency"),
-    *("tax_percent", "net", "tax", "total", "snapshot", "snapshot_sha256", "created_at", "created_by_id"),
-    *("issued_at", "issued_by_id", "due_date", "kind", "credits_id", "reason"),
+    *("tax_percent", "net", "tax", "total", "settled", "snapshot", "snapshot_sha256", "created_at", "created_by_id"),
+    *("issued_at", "issued_by_id", "due_date", "kind", "credits_id", "reason", "wording"),
 )
 _LINE_COLUMNS = (
     *("invoice_id", "position", "charge_line_id", "service_date", "subject", "name"),
-    *("quantity", "unit", "unit_price", "amount"),
+    *("quantity", "unit", "unit_price", "amount", "credits_id"),
 )
 
 constraints.register(

@@ -59,12 +59,12 @@ def ageing_of(institution: Organisation, today: date | None = None) -> Ageing:
     owing = Invoice.objects.filter(institution=institution).owing().order_by()
     by_customer: dict[tuple[int, str], AgeingRow] = {}
     by_currency: dict[str, AgeingRow] = {}
-    fields = ("customer_id", "customer__name", "customer__uscc", "currency", "due_date", "total", "paid")
-    for customer, name, uscc, currency, due, total, paid in owing.values_list(*fields):
+    fields = ("customer_id", "customer__name", "customer__uscc", "currency", "due_date", "owed")
+    for customer, name, uscc, currency, due, owed in owing.values_list(*fields):
         row = by_customer.setdefault((customer, currency), AgeingRow(customer, name, uscc, currency, [ZERO] * 5))
         whole = by_currency.setdefault(currency, AgeingRow(0, "", "", currency, [ZERO] * 5))
         for each in (row, whole):
-            each.bands[rules.age_band(due, day)] += total - paid
+            each.bands[rules.age_band(due, day)] += owed
             each.invoices += 1
             each.oldest = min(filter(None, (each.oldest, due)), default=None)
 

@@ -17,6 +17,7 @@ from invoices.models import (
 def with_lines(charges: ChargeQuerySet) -> ChargeQuerySet:
     lines = Prefetch("lines", ChargeLine.objects.order_by("stage", "position"))
     related = charges.select_related("institution", "customer", "user", "project", "invoice")
+    related = related.select_related("voucher_use__grant__scheme")
     return related.defer("invoice__snapshot").prefetch_related(lines)
 
 

@@ -112,7 +112,7 @@ def month_of(institution: Organisation, period: str, today: date | None = None) 
     late = Q(pk__in=owing.filter(due_date__lt=day).values("pk"))
     shown = show(list(mine.filter(Q(status=InvoiceStatus.DRAFT) | Q(period=period) | late)), day)
     on_time = owing.exclude(due_date__lt=day).filter(currency=institution.currency).order_by()
-    opened = on_time.aggregate(count=Count("pk"), total=Sum("total"), paid=Sum("paid"))
+    opened = on_time.aggregate(count=Count("pk"), left=Sum("owed"))
     coming = Charge.objects.filter(institution=institution, state=ChargeState.RESERVED)
     waiting = billable(institution.pk, period)
     return Desk(
@@ -125,5 +125,5 @@ def month_of(institution: Organisation, period: str, today: date | None = None) 
         issued=[row for row in shown if row.status != ShownStatus.DRAFT and row.invoice.period == period],
         overdue=[row for row in shown if row.status == ShownStatus.OVERDUE],
         open_count=opened["count"],
-        open_sum=(opened["total"] or ZERO) - (opened["paid"] or ZERO),
+        open_sum=opened["left"] or ZERO,
     )

@@ -20,6 +20,7 @@ from invoices.models import (
     InvoiceStatus,
 )
 from invoices.queries.charges import standing_lines, with_lines
+from invoices.queries.disputes import disputable
 from invoices.queries.papers import Shown, listed, show
 from invoices.queries.scope import may_receive, visible_charges, visible_invoices
 
@@ -59,6 +60,8 @@ class Money:
     projects: list[ProjectBills]
     may_receive: bool
     invoices: list[Shown]
+    # Charges that the reader may dispute, with the last day for it.
+    disputable: dict[int, date]
     open_sum: Decimal
     overdue_sum: Decimal
 
@@ -77,7 +80,8 @@ def money_of(access: Access, customer: Organisation, period: str, today: date | 
     charges = visible_charges(access).filter(customer=customer, service_date__range=month)
     charges = charges.exclude(state=ChargeState.RELEASED).order_by("service_date", "pk")
     by_project: dict[int | None, list[Charge]] = {}
-    for charge in with_lines(charges):
+    found = list(with_lines(charges))
+    for charge in found:
         by_project.setdefault(charge.project_id, []).append(charge)
     projects = [
         ProjectBills(group[0].project, [Bill(charge, standing_lines(charge)) for charge in group], customer.currency)
@@ -87,18 +91,14 @@ def money_of(access: Access, customer: Organisation, period: str, today: date | 
     issued = listed(visible_invoices(access).filter(customer=customer).exclude(status=InvoiceStatus.DRAFT))
     owing = issued.owing().order_by().filter(currency=customer.currency)
     late = Q(due_date__lt=day)
-    sums = owing.aggregate(
-        late_total=Sum("total", filter=late),
-        late_paid=Sum("paid", filter=late),
-        total=Sum("total", filter=~late | Q(due_date=None)),
-        paid=Sum("paid", filter=~late | Q(due_date=None)),
-    )
+    sums = owing.aggregate(late=Sum("owed", filter=late), on_time=Sum("owed", filter=~late | Q(due_date=None)))
     return Money(
-        open_sum=(sums["total"] or ZERO) - (sums["paid"] or ZERO),
-        overdue_sum=(sums["late_total"] or ZERO) - (sums["late_paid"] or ZERO),
+        open_sum=sums["on_time"] or ZERO,
+        overdue_sum=sums["late"] or ZERO,
         customer=customer,
         period=period,
         projects=sorted(projects, key=lambda part: (part.project is None, str(part.project))),
         may_receive=receives,
+        disputable=disputable(access, found),
         invoices=show(list(issued.order_by("-issued_at")[:RECENT]), day) if receives else [],
     )

@@ -26,6 +26,9 @@ from invoices.models import (
     Stage,
     TaxRate,
 )
+from invoices.queries.billing import with_logo
+from invoices.queries.covering import uses_on
+from invoices.voucher_rules import voucher_block
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ def show(invoices: Sequence[Invoice], today: date | None = None) -> list[Shown]:
 
 
 def _shown(invoice: Invoice, rate: TaxRate | None, today: date) -> Shown:
-    status = rules.status_of(invoice.status, invoice.due_date, today, total=invoice.total, paid=invoice.paid)
+    total = invoice.total if invoice.total < 0 else invoice.payable
+    status = rules.status_of(invoice.status, invoice.due_date, today, total=total, paid=invoice.paid)
     if invoice.status != InvoiceStatus.DRAFT:
         return Shown(invoice, status, invoice.net, invoice.tax, invoice.total)
     charged = getattr(invoice, "charged", None) or ZERO
@@ -106,7 +110,9 @@ def document_of(invoice: Invoice) -> dict[str, Any]:
         return dict(invoice.snapshot)
     today = rules.day_at(invoice.institution, timezone.now())
     rate = TaxRate.objects.in_force(invoice.institution_id, today)
-    return rules.make_snapshot(invoice, printed_lines(invoice), rate, today)
+    made = with_logo(rules.make_snapshot(invoice, printed_lines(invoice), rate, today), invoice.institution_id)
+    uses = uses_on(invoice)
+    return {**made, "voucher": voucher_block(uses, Decimal(made["total"]))} if uses else made
 
 
 def payments_of(invoice: Invoice) -> list[Payment]:

@@ -9,6 +9,7 @@ from backend.accounts.models import Organisation, Role
 from backend.accounts.queries import Access
 from backend.core.db import one
 from backend.core.errors import Forbidden, NotFound, invalid
+from invoices import rules
 from invoices.models import (
     Charge,
     ChargeQuerySet,
@@ -44,6 +45,15 @@ def visible_charges(access: Access) -> ChargeQuerySet:
     # Apart, so that a receiver's list is one range of an index.
     own = Q(customer__in=[pk for pk in access.where() if pk not in customers], user=access.user_id)
     return Charge.objects.filter(Q(institution__in=finance_of(access)) | Q(customer__in=customers) | own)
+
+
+def charges_to_export(access: Access, period: str, institution: int | None, state: str | None) -> ChargeQuerySet:
+    """What the caller may see, of a month, an institution and a status where these are given."""
+    rows = visible_charges(access)
+    if period:
+        rows = rows.filter(service_date__range=(rules.first_day(period), rules.last_day(period)))
+    wanted = {"institution": institution, "state": state}
+    return rows.filter(**{key: value for key, value in wanted.items() if value})
 
 
 def get_visible_invoice(access: Access, pk: int) -> Invoice:

@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,10 +16,9 @@ from backend.accounts.models import Organisation
 from backend.core.errors import Forbidden, invalid
 from backend.core.export import Format
 from backend.core.http import go
-from backend.core.money import add_up, format_amount
-from invoices import rules
+from backend.core.money import format_amount
 from invoices.actions.invoices import draft_invoice
-from invoices.exports import batch, tables
+from invoices.exports import tables
 from invoices.forms import DraftForm
 from invoices.models import ShownStatus
 from invoices.queries.ageing import ageing_of, band_labels
@@ -101,24 +99,3 @@ def ageing(request: HttpRequest) -> HttpResponse:
 @require_GET
 def ageing_export(request: HttpRequest, form: Format) -> tables.Download:
     return tables.export_ageing(ageing_of(_kept(request)), form)
-
-
-@page
-@require_GET
-def fapiao_batch(request: HttpRequest) -> HttpResponse:
-    """What the next batch for the tax platform holds, and what must be mended before."""
-    period = request.GET.get("period", "")
-    institution, period = _kept(request), period if rules.is_period(period) else ""
-    made = batch.make_batch(institution, rules.day_at(institution, timezone.now()), period)
-    total = add_up(invoice.total for invoice in made.invoices)
-    context = {"batch": made, "institution": institution, "period": period, "total": total}
-    return render(request, "invoices/batch.html", context)
-
-
-@page
-@require_GET
-def fapiao_batch_export(request: HttpRequest, form: Format) -> HttpResponse:
-    period = request.GET.get("period", "")
-    institution, period = _kept(request), period if rules.is_period(period) else ""
-    made = batch.make_batch(institution, rules.day_at(institution, timezone.now()), period)
-    return batch.batch_response(made, form, "-".join(filter(None, ["fapiao-batch", period])))

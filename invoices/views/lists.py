@@ -15,17 +15,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from backend.accounts.auth import access, current_organisation, page
-from backend.accounts.models import Organisation
+from backend.accounts.models import Organisation, Project
 from backend.core.export import Format
 from invoices.exports import tables
 from invoices.forms import InvoiceFilterForm
 from invoices.models import ChargeState, Invoice, InvoiceQuerySet
+from invoices.queries.budgets import money_of_projects, visible_projects
 from invoices.queries.money import Money, money_of
+from invoices.queries.own import STATES, OwnYear, Wanted, accounts_of, open_quotes, year_of
 from invoices.queries.papers import listed, show
-from invoices.queries.scope import RECEIVERS, finance_of, visible_invoices
+from invoices.queries.scope import RECEIVERS, finance_of, visible_charges, visible_invoices
 from invoices.views.shared import months, period_of
+from invoices.views.spending import wanted_of
 
 PER_PAGE = 30
+YEARS_SHOWN = 5
 # A draft's total and number are not stored; they sort by what is charged and come last.
 SORTS: dict[str, list[Any]] = {
     "number": ["issued_at", "pk"],
@@ -101,7 +105,40 @@ def mine(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/no_organisation.html", {"nav": "invoices:mine"})
     period = period_of(request)
     money = money_of(access(request), customer, period)
-    return render(request, "invoices/mine.html", {"money": money, "months": months(period), "figures": _figures(money)})
+    context = {"money": money, "months": months(period), "figures": _figures(money), **_around(request, customer)}
+    return render(request, "invoices/mine.html", context)
+
+
+def _around(request: HttpRequest, customer: Organisation) -> dict[str, Any]:
+    """The year in figures as narrowed, and what else there is of the organisation's money."""
+    may, today = access(request), timezone.localdate()
+    year = year_of(may, customer, wanted_of(request))
+    projects = list(visible_projects(may, customer)) if customer.rules_spending else []
+    rows = money_of_projects(projects, customer.currency, today)
+    return {
+        "year": year,
+        "year_chart": _chart(year),
+        "years": range(today.year, today.year - YEARS_SHOWN, -1),
+        "states": [(state, ChargeState(state).label) for state in STATES],
+        "projects": Project.objects.filter(charges__in=visible_charges(may).filter(customer=customer)).distinct(),
+        "institutions": year_of(may, customer, Wanted(year.wanted.year)).institutions,
+        "query": request.GET.urlencode(),
+        "accounts": accounts_of(may, customer),
+        "quotes": open_quotes(may, customer),
+        "budgets": [row for row in rows if row.budget],
+        "keeps_rules": may.has(customer.pk, *RECEIVERS),
+        "waiting": customer.rules_spending and may.has(customer.pk, *RECEIVERS),
+        "leads": may.has(customer.pk, *RECEIVERS) or any(row.project.leader_id == may.user_id for row in rows),
+    }
+
+
+def _chart(year: OwnYear) -> dict[str, Any]:
+    series = [
+        {"name": str(ChargeState(state).label), "data": [float(line.sums.get(state, 0)) for line in year.months]}
+        for state in STATES
+    ]
+    labels = [line.label for line in year.months]
+    return {"kind": "stack", "labels": labels, "series": series, "unit": year.customer.currency}
 
 
 def _figures(money: Money) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from backend.accounts.auth import access, page, person
 from backend.audit.queries import entries_of
-from backend.core.errors import NotFound
+from backend.core.errors import NotFound, invalid
 from backend.core.export import Format
 from backend.core.http import go
-from backend.core.money import shown_amount
+from backend.core.money import format_amount, shown_amount
+from backend.core.text import whole_number
 from instruments.pricing.units import unit_label
 from invoices import rules
 from invoices.actions.credits import credit_invoice
@@ -28,9 +29,15 @@ from invoices.actions.invoices import delete_draft, issue_invoice, write_fapiao_
 from invoices.actions.payments import record_payment, reverse_payment
 from invoices.exports import tables
 from invoices.forms import CreditForm, FapiaoForm, PaymentForm, ReversalForm
+from invoices.matching import read_amount
 from invoices.models import Invoice, InvoiceKind, InvoicePdf, InvoiceStatus
+from invoices.queries.credits import creditable_lines
+from invoices.queries.evidence import files_of
+from invoices.queries.fapiao import numbers_of
 from invoices.queries.papers import document_of, payments_of, review, show
 from invoices.queries.scope import finance_of, get_managed_invoice, get_payment, get_visible_invoice
+from invoices.queries.surplus import surplus_for
+from invoices.voucher_forms import FileForm
 
 PDF_PATIENCE = timedelta(minutes=1)
 
@@ -47,6 +54,7 @@ def _page(request: HttpRequest, found: Invoice, payment_form: PaymentForm | None
     is_draft = found.status == InvoiceStatus.DRAFT
     snapshot = document_of(found)
     shown = show([found])[0]
+    surplus = surplus_for(found) if is_finance and found.balance else None
     context = {
         "invoice": found,
         "shown": shown,
@@ -59,9 +67,15 @@ def _page(request: HttpRequest, found: Invoice, payment_form: PaymentForm | None
         "fapiao_form": FapiaoForm(initial={"number": found.fapiao_number}),
         "payment_form": payment_form or PaymentForm.for_invoice(found),
         "payments": payments_of(found),
-        "credit_note": found.credit_notes.defer("snapshot").first(),
+        "credit_notes": list(found.credit_notes.defer("snapshot").order_by("pk")),
+        "surplus": surplus,
+        "usable": format_amount(min(surplus.amount, found.balance)) if surplus else "",
+        "reminders": list(found.reminders.all()),
         "may_credit": is_finance and found.status == InvoiceStatus.ISSUED and found.kind == InvoiceKind.INVOICE,
         "events": _events(found, is_finance),
+        "fapiao_parts": [] if is_draft else numbers_of(found),
+        "papers_files": files_of([found.pk]),
+        "file_form": FileForm(),
     }
     if is_draft:
         context |= {
@@ -119,7 +133,7 @@ def reverse_one(request: HttpRequest, pk: int, payment: int) -> HttpResponse:
     wrong = get_payment(found, payment)
     form = ReversalForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        reverse_payment(payment=wrong, reason=form.cleaned_data["reason"], by=person(request))
+        reverse_payment(payment=wrong, by=person(request), **form.cleaned_data)
         messages.success(request, _("The payment was reversed."))
         return go(request, reverse("invoices:invoice", args=[pk]))
     context = {"invoice": found, "payment": wrong, "form": form, "nav": "invoices:desk"}
@@ -135,11 +149,34 @@ def credit(request: HttpRequest, pk: int) -> HttpResponse:
         raise NotFound
     form = CreditForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        note = credit_invoice(invoice=found, by=person(request), **form.cleaned_data)
+        note = credit_invoice(invoice=found, by=person(request), lines=_ticked(request), **form.cleaned_data)
         messages.success(request, _("Credited by %(number)s.") % {"number": note.number})
         return go(request, reverse("invoices:invoice", args=[note.pk]))
-    context = {"invoice": found, "form": form, "nav": "invoices:desk"}
+    ticked = request.POST.getlist("line")
+    lines = [
+        {
+            "line": line,
+            "ticked": str(line.row.position) in ticked,
+            "amount": request.POST.get(f"amount-{line.row.position}", ""),
+        }
+        for line in creditable_lines(found)
+    ]
+    context = {"invoice": found, "form": form, "lines": lines, "nav": "invoices:desk"}
     return render(request, "invoices/credit.html", context, status=422 if form.is_bound else 200)
+
+
+def _ticked(request: HttpRequest) -> dict[int, Decimal | None] | None:
+    """The lines that are ticked, or beside which an amount stands; None: all."""
+    sent = ((name, str(text).strip()) for name, text in request.POST.items())
+    amounts = {name.removeprefix("amount-"): text for name, text in sent if name.startswith("amount-")}
+    chosen = dict.fromkeys(request.POST.getlist("line"), "") | {key: text for key, text in amounts.items() if text}
+    lines: dict[int, Decimal | None] = {}
+    for key, text in chosen.items():
+        position, amount = whole_number(key), read_amount(text) if text else None
+        if position is None or (text and amount is None):
+            raise invalid("lines", _("One of the amounts is no amount with at most two decimals."))
+        lines[position] = amount
+    return lines or None
 
 
 @page
@@ -180,6 +217,7 @@ def _events(found: Invoice, is_finance: bool) -> list[dict[str, Any]]:
     """From the audit record, the newest first. Customers read neither names nor what was before the issue."""
     words: dict[str, tuple[str, str]] = {
         "invoice.drafted": (_("Charges collected in the draft"), ""),
+        "invoice.worded": (_("Words changed"), ""),
         "invoice.issued": (_("Issued"), "good"),
         "invoice.credit_note_issued": (_("Issued"), "good"),
         "invoice.pdf_made": (_("PDF made"), ""),
@@ -187,8 +225,19 @@ def _events(found: Invoice, is_finance: bool) -> list[dict[str, Any]]:
         "invoice.payment_recorded": (_("Payment of %(amount)s recorded"), "good"),
         "invoice.payment_reversed": (_("Payment of %(amount)s reversed"), "bad"),
         "invoice.credited": (_("Credited by %(credit_note)s"), "bad"),
+        "invoice.credited_in_part": (_("%(amount)s credited by %(credit_note)s"), "bad"),
+        "invoice.credit_applied": (_("%(amount)s paid from the customer's credit"), "good"),
+        "invoice.reminded": (_("Reminder %(level)s sent"), "wait"),
+        "invoice.reminders_held": (_("Reminders stopped"), ""),
+        "invoice.reminders_resumed": (_("Reminders allowed again"), ""),
     }
-    hidden = {"invoice.drafted", "invoice.pdf_made"}
+    hidden = {
+        "invoice.drafted",
+        "invoice.worded",
+        "invoice.pdf_made",
+        "invoice.reminders_held",
+        "invoice.reminders_resumed",
+    }
     events = []
     for entry in entries_of("invoice", found.uid):
         if entry["action"] not in words or (not is_finance and entry["action"] in hidden):

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from backend.accounts.auth import access, current_organisation
 from backend.accounts.models import Organisation
+from backend.core.errors import Forbidden
 from invoices import rules
 from invoices.queries.scope import finance_of
 
@@ -20,6 +21,14 @@ def ledger_of(request: HttpRequest) -> Organisation | None:
     if current is not None and current.pk in ledgers:
         return current
     return access(request).organisations[min(ledgers)] if ledgers else None
+
+
+def kept_ledger(request: HttpRequest) -> Organisation:
+    """The same; `Forbidden` for those who keep none."""
+    institution = ledger_of(request)
+    if institution is None:
+        raise Forbidden
+    return institution
 
 
 def period_of(request: HttpRequest) -> str:

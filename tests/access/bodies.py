@@ -10,6 +10,8 @@ from uuid import UUID
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from booking.policy_forms.editor import opened
+from instruments.price_forms.editor import new_rule
+from invoices.books.mapping import presets
 from tests.access.more import TABLE, picture
 from tests.access.world import LICENCE, UNKNOWN, World
 from tests.factories import SIMPLE_PRICES
@@ -21,7 +23,10 @@ RULE_PAGES: dict[str, Callable[[World], dict[str, Any]]] = {
     "start": lambda w: {"starter": "cancel", "cancel-cancel_hours": "24"},
     "try": lambda w: {**WALL, "instrument": w.ids["instrument"], "audience": "enterprise", "mode": "self"},
 }
+VOUCHER_WISH = {"enterprise_type": "micro", "requested": "5.00", "purpose": "Walk"}
 # Which object a parameter names: the longest beginning of "METHOD route" that fits decides.
+BANK = "Date,Amount,Payer\n2026-11-20,3.00,Walk\n"
+MONEY_BACK = {"amount": "1.00", "date": "2026-11-26", "reference": "Walk"}
 OBJECTS: dict[str, dict[str, str]] = {
     "/api/v1/instruments/": {"pk": "instrument"},
     "/instruments/": {"pk": "instrument"},
@@ -110,11 +115,67 @@ OBJECTS: dict[str, dict[str, str]] = {
     "/api/v1/messages/": {"pk": "message"},
     "/operator/deliveries/": {"pk": "delivery"},
     "/operator/mail/": {"key": "=x"},
-    "/finance/": {"form": "=xlsx"},
+    "/finance/": {"form": "=xlsx", "institution": "institution", "customer": "enterprise"},
+    "/finance/runs/": {"pk": "run"},
+    "/charges/": {"pk": "disputable"},
+    "/disputes": {"pk": "dispute", "file": "dispute_file", "form": "=csv"},
+    "/money/credit": {"pk": "credit", "form": "=csv"},
+    "/finance/transfers/": {"pk": "transfer"},
+    "/finance/bank/": {"pk": "bank_row"},
+    "/finance/bank/{pk}/reopen/": {"pk": "ignored_row"},
+    "/verify/": {"code": "code"},
+    "/api/v1/charges/{charge_id}/dispute": {"charge_id": "disputable"},
+    "/api/v1/charges/{charge_id}/decide": {"charge_id": "disputed"},
+    "/api/v1/disputes/": {"dispute_id": "dispute", "file_id": "dispute_file"},
+    "/api/v1/transfers/": {"transfer_id": "transfer"},
+    "/api/v1/credits/": {"credit_id": "credit"},
+    "/api/v1/bank-rows/": {"row_id": "bank_row"},
+    "/api/v1/bank-rows/{row_id}/reopen": {"row_id": "ignored_row"},
+    "/api/v1/verify/": {"code": "code"},
+    "/api/v1/finance/runs/": {"run_id": "run"},
+    "/api/v1/billing/": {"organisation_id": "institution"},
+    "/invoices/{pk}/words/": {"pk": "draft"},
+    "/api/v1/invoices/{invoice_id}/words": {"invoice_id": "draft"},
+    "/vouchers/schemes/": {"pk": "scheme"},
+    "/vouchers/schemes/{pk}/apply/": {"pk": "open_scheme"},
+    "/vouchers/grants/": {"pk": "granted", "file": "grant_file"},
+    "/vouchers/charges/": {"pk": "coverable"},
+    "/vouchers/uses/": {"pk": "voucher_use"},
+    "/vouchers/uses.": {"form": "=csv"},
+    "/vouchers/payouts/": {"pk": "payout"},
+    "/vouchers/export/": {"kind": "=grants", "form": "=csv"},
+    "/invoices/{pk}/files/": {"pk": "issued", "file": "paper"},
+    "/api/v1/voucher-schemes/": {"scheme_id": "scheme"},
+    "/api/v1/vouchers/": {"voucher_id": "granted", "file_id": "grant_file"},
+    **{
+        f"/api/v1/vouchers/{{voucher_id}}/{step}": {"voucher_id": "applied"} for step in ("grant", "refuse", "withdraw")
+    },
+    **{f"/vouchers/grants/{{pk}}/{step}/": {"pk": "applied"} for step in ("grant", "refuse", "withdraw")},
+    "/api/v1/charges/": {"charge_id": "coverable"},
+    "/api/v1/charges/{charge_id}/voucher/remove": {"charge_id": "covered"},
+    "/api/v1/voucher-uses/": {"use_id": "voucher_use"},
+    "/api/v1/voucher-payouts/": {"payout_id": "payout"},
+    "/api/v1/invoices/{invoice_id}/files/": {"invoice_id": "issued", "file_id": "paper"},
+    "/finance/prepaid/terms/": {"pk": "prepaid_terms"},
+    "/prepaid/": {"pk": "prepaid", "form": "=csv", "entry": "prepaid_entry"},
+    "/api/v1/prepaid-accounts/": {"pk": "prepaid", "form": "=csv", "entry": "prepaid_entry"},
+    "/api/v1/institutions/{pk}/prepaid-terms/": {"pk": "institution", "terms": "prepaid_terms"},
+    "/money/": {"form": "=csv"},
+    "/money/spending/": {"pk": "spending_rule"},
+    "/money/budgets/": {"pk": "project"},
+    "/spending/": {"pk": "spending"},
+    "/api/v1/spending-rules/": {"pk": "spending_rule"},
+    "/api/v1/projects/": {"pk": "project"},
+    "/api/v1/spending-requests/": {"pk": "spending"},
     "/invoices/": {"pk": "issued", "form": "=csv"},
     "/invoices/{pk}/payments/": {"pk": "issued", "payment": "payment"},
     "/api/v1/invoices/{invoice_id}/payments/": {"invoice_id": "issued", "payment_id": "payment"},
     "/invoices/export/": {"kind": "=invoices", "form": "=xlsx"},
+    "/exports/": {"form": "=csv"},
+    "/finance/fapiao-batches/": {"pk": "fapiao_batch"},
+    "/finance/settings/": {"kind": "=fapiao"},
+    "/api/v1/fapiao-batches/": {"batch_id": "fapiao_batch"},
+    "/api/v1/organisations/": {"pk": "enterprise"},
     "/invoices/{pk}/issue/": {"pk": "draft"},
     "/invoices/{pk}/delete/": {"pk": "draft"},
     "/api/v1/invoices/": {"invoice_id": "issued"},
@@ -128,7 +189,7 @@ OBJECTS: dict[str, dict[str, str]] = {
     "/manage/trainings/sessions/{pk}/results/": {"pk": "training_begun"},
     "/manage/trainings/requests/": {"pk": "training_request"},
     "/manage/qualifications/": {"pk": "qualification", "form": "=csv"},
-    "/manage/agreements/": {"pk": "agreement"},
+    "/manage/agreements/": {"pk": "agreement", "version": "=1"},
     "/account/record/": {"pk": "entry", "form": "=csv"},
     "/manage/violations/": {"pk": "entry", "form": "=csv"},
     "/manage/violations/{pk}/decide/": {"pk": "contested"},
@@ -203,6 +264,18 @@ def _per_item(world: World, kind: str, values: dict[str, str]) -> dict[str, Any]
     return {f"item-{pk}-{name}": value for pk in items for name, value in values.items()}
 
 
+PRICES: dict[str, Callable[[World], Any]] = {
+    "import": lambda w: {
+        "valid_from": "2026-12-01",
+        "file": _file(SIMPLE_PRICES),
+    },
+    "edit": lambda w: {"state": new_rule({}, {"kind": "price", "name": "Walk", "rate": 1}).state, "do": "look"},
+    "change": lambda w: {"do": "discard"},
+    "start": lambda w: {"starter": "fee", "fee-name": "Walk", "fee-price-internal": "1"},
+    "try": lambda w: {**WALL, "event": "use", "audience": "internal", "mode": "self"},
+}
+
+
 Body = Callable[[World], Any]
 BODIES: dict[str, Body] = {
     "POST /instruments/{pk}/samples/": lambda w: {**SAMPLE_ROW, "purpose": "Walk"},
@@ -245,6 +318,7 @@ BODIES: dict[str, Body] = {
     "POST /organisation/{organisation}/projects/{pk}/": lambda w: {"code": "W", "name": "Walk"},
     "POST /registrations/{pk}/refuse/": lambda w: {"reason": "Walk"},
     "POST /instruments/{pk}/check/": lambda w: {**WALL, "mode": "self"},
+    "POST /instruments/{pk}/prices/calculate/": lambda w: {**WALL, "audience": "internal", "mode": "self"},
     "POST /instruments/{pk}/wait/": lambda w: {
         "start": "2026-12-01T09:00", "end": "2026-12-01T10:00", "mode": "self", "purpose": "Walk", "minutes": "60",
     },
@@ -255,8 +329,10 @@ BODIES: dict[str, Body] = {
     "POST /api/v1/instruments/{pk}/outages/{outage}/extend": lambda w: {"hits": []},
     "POST /instruments/{pk}/book/": lambda w: {**WALL, "mode": "self", "purpose": "Walk"},
     "POST /manage/instruments/{pk}/hours/": lambda w: {"sets": "1"},
-    "POST /manage/instruments/{pk}/prices/import/": lambda w: {
-        "valid_from": "2026-12-01", "file": _file(SIMPLE_PRICES),
+    **{
+        f"POST {path}prices/{do}/": body
+        for path in ("/manage/instruments/{pk}/", "/manage/agreements/{pk}/")
+        for do, body in PRICES.items()
     },
     "POST /bookings/{pk}/withdraw/": lambda w: _step(w, "requested"),
     "POST /bookings/{pk}/cancel/": _step,
@@ -302,14 +378,98 @@ BODIES: dict[str, Body] = {
     "POST /usage/{pk}/preview/": lambda w: USED,
     "POST /usage/{pk}/amend/": lambda w: {**USED, "reason": "Walk"},
     "POST /usage/{pk}/correct/": lambda w: {**USED, "reason": "Walk"},
+    "POST /finance/prepaid/open/": lambda w: {"customer": "Hidden Enterprise"},
+    "POST /finance/prepaid/terms/": lambda w: {"kind": "none"},
+    "POST /prepaid/{pk}/top-up/": lambda w: {"amount": "2.00", "date": "2026-11-26", "reference": "W"},
+    "POST /prepaid/{pk}/refund/": lambda w: {"amount": "2.00", "date": "2026-11-26", "reference": "W"},
+    "POST /prepaid/{pk}/low/": lambda w: {"low_at": "5.00"},
+    "POST /prepaid/{pk}/entries/{entry}/reverse/": lambda w: {"reason": "Walk"},
+    "POST /money/spending/": lambda w: {"kind": "never"},
+    "POST /money/budgets/{pk}/": lambda w: {"amount": "5.00", "period": "year", "warn_percent": 80},
+    "POST /spending/approve/": lambda w: {"pick": [w.ids["spending"]]},
+    "POST /spending/reject/": lambda w: {"pick": [w.ids["spending"]], "reason": "Walk"},
+    "POST /spending/{pk}/reject/": lambda w: {"reason": "Walk"},
     "POST /invoices/{pk}/pay/": lambda w: {"amount": "2.00", "date": "2026-11-26", "reference": "W"},
     "POST /invoices/{pk}/payments/{payment}/reverse/": lambda w: {"reason": "Walk"},
     "POST /invoices/{pk}/credit/": lambda w: {"reason": "Walk"},
+    "POST /charges/{pk}/dispute/": lambda w: {"reason": "Walk"},
+    "POST /disputes/{pk}/reply/": lambda w: {"text": "Walk"},
+    "POST /disputes/{pk}/decide/": lambda w: {"decision": "uphold", "reason": "Walk"},
+    "POST /money/credit/{pk}/refund/": lambda w: MONEY_BACK,
+    "POST /finance/customers/{customer}/transfer/": lambda w: {**MONEY_BACK, "keep_rest": "on"},
+    "POST /finance/transfers/{pk}/reverse/": lambda w: {"reason": "Walk"},
+    "POST /finance/terms/": lambda w: {"dispute_days": "9"},
+    "POST /finance/bank/": lambda w: {"file": SimpleUploadedFile("walk.csv", BANK.encode())},
+    "POST /finance/bank/{pk}/match/": lambda w: {"customer": w.ids["enterprise"], "keep_rest": "on"},
+    "POST /finance/bank/{pk}/ignore/": lambda w: {"reason": "Walk"},
+    "POST /invoices/{pk}/use-credit/": lambda w: {"amount": "1.00"},
+    "POST /invoices/{pk}/hold-reminders/": lambda w: {"reason": "Walk"},
+    "POST /api/v1/charges/{charge_id}/dispute": lambda w: {"reason": "Walk"},
+    "POST /api/v1/charges/{charge_id}/decide": lambda w: {"decision": "uphold", "reason": "Walk"},
+    "POST /api/v1/disputes/{dispute_id}/replies": lambda w: {"text": "Walk"},
+    "POST /api/v1/disputes/{dispute_id}/files": lambda w: {"files": SimpleUploadedFile("w.csv", b"a,b")},
+    "POST /api/v1/transfers": lambda w: {
+        **MONEY_BACK, "institution": w.ids["institution"], "enterprise": w.ids["enterprise"], "keep_rest": True,
+    },
+    "POST /api/v1/transfers/{transfer_id}/reverse": lambda w: {"reason": "Walk"},
+    "POST /api/v1/credits/{credit_id}/refund": lambda w: MONEY_BACK,
+    "POST /api/v1/invoices/{invoice_id}/use-credit": lambda w: {"amount": "1.00"},
+    "POST /api/v1/invoices/{invoice_id}/hold-reminders": lambda w: {"reason": "Walk"},
+    "POST /api/v1/money-terms": lambda w: {"dispute_days": 9},
+    "POST /api/v1/bank-statements": lambda w: {"file": SimpleUploadedFile("walk.csv", BANK.encode())},
+    "POST /api/v1/bank-rows/match-sure": lambda w: {},
+    "POST /api/v1/bank-rows/{row_id}/match": lambda w: {"enterprise": w.ids["enterprise"], "keep_rest": True},
+    "POST /api/v1/bank-rows/{row_id}/ignore": lambda w: {"reason": "Walk"},
+    **{
+        f"POST /vouchers/schemes/{path}/": lambda w: {
+            "code": "walk2", "name": "Walk", "valid_from": "2026-01-01", "currency": "CNY", "cap_by": "enterprise",
+            "when_higher": "available", "shares-TOTAL_FORMS": "1", "shares-INITIAL_FORMS": "0",
+            "shares-0-percent": "50", "version": "1",
+        }
+        for path in ("new", "{pk}/edit")
+    },
+    "POST /vouchers/schemes/{pk}/apply/": lambda w: {**VOUCHER_WISH, "declared": "on"},
+    "POST /vouchers/grants/{pk}/grant/": lambda w: {"amount": "5.00", "enterprise_type": "micro"},
+    "POST /vouchers/grants/{pk}/refuse/": lambda w: {"reason": "Walk"},
+    "POST /vouchers/grants/{pk}/revoke/": lambda w: {"reason": "Walk"},
+    "POST /vouchers/payouts/prepare/": lambda w: {"institution": w.ids["institution"], "scheme": w.ids["open_scheme"]},
+    "POST /vouchers/payouts/{pk}/paid/": lambda w: {"paid_on": "2026-11-26", "reference": "W"},
+    "POST /vouchers/charges/{pk}/": lambda w: {"voucher": w.ids["granted"], "voucher_declared": "on"},
+    "POST /invoices/{pk}/files/": lambda w: {
+        "kind": "fapiao", "files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n"),
+    },
+    "POST /api/v1/voucher-schemes": lambda w: {
+        "code": "walk2", "name": "Walk", "valid_from": "2026-01-01", "shares": [{"percent": "50"}],
+    },
+    "PATCH /api/v1/voucher-schemes/{scheme_id}": lambda w: {"note": "Walk"},
+    "POST /api/v1/vouchers": lambda w: {
+        **VOUCHER_WISH, "scheme": w.ids["open_scheme"], "declared": "true",
+        "files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n"),
+    },
+    "POST /api/v1/vouchers/{voucher_id}/grant": lambda w: {"amount": "5.00"},
+    "POST /api/v1/vouchers/{voucher_id}/refuse": lambda w: {"reason": "Walk"},
+    "POST /api/v1/vouchers/{voucher_id}/revoke": lambda w: {"reason": "Walk"},
+    "POST /api/v1/charges/{charge_id}/voucher": lambda w: {"voucher": w.ids["granted"], "voucher_declared": True},
+    "POST /api/v1/voucher-payouts": lambda w: {"institution": w.ids["institution"], "scheme": w.ids["open_scheme"]},
+    "POST /api/v1/voucher-payouts/{payout_id}/paid": lambda w: {"paid_on": "2026-11-26", "reference": "W"},
+    "POST /api/v1/invoices/{invoice_id}/files": lambda w: {
+        "kind": "fapiao", "files": SimpleUploadedFile("walk.csv", b"a,b\n1,2\n"),
+    },
     "POST /usage/verify/": lambda w: {"usage": [w.ids["recorded"]]},
     "POST /finance/draft/": lambda w: {
         "institution": w.ids["institution"], "customer": w.ids["enterprise"], "period": "2026-11",
     },
+    "POST /finance/run/start/": lambda w: {
+        "institution": w.ids["institution"], "period": "2026-11", "step": "issue", "all": "1",
+    },
+    "POST /finance/{institution}/logo/change/": lambda w: {"logo": picture()},
+    "POST /finance/billing/": lambda w: {"missing_data": "warn"},
+    "POST /invoices/{pk}/words/": lambda w: {"remark": "Walk"},
     "POST /invoices/{pk}/fapiao/": lambda w: {"number": "1" * 20},
+    "POST /finance/fapiao-results/": lambda w: {"text": f"JS2026000001\t{'1' * 20}", "confirmed": "1"},
+    "POST /finance/fapiao-settings/": lambda w: {"do": "json", "json": "{}"},
+    "POST /finance/accounts/": lambda w: {"do": "government"},
+    "POST /finance/journal/": lambda w: {"period": "2026-11"},
     "POST /manage/trainings/new/": lambda w: {**COURSE, "instruments": [w.ids["instrument"]]},
     "POST /manage/trainings/{pk}/": lambda w: {**COURSE, "instruments": [w.ids["instrument"]]},
     "POST /manage/trainings/{pk}/sessions/new/": lambda w: {**WALL, "places": 2},
@@ -368,9 +528,11 @@ BODIES: dict[str, Body] = {
     "POST /api/v1/instruments": lambda w: {"local_no": "W1", "name": "Walk", "category": "0101", "modes": ["self"]},
     "PATCH /api/v1/instruments/{pk}": lambda w: {"name": "Walk"},
     "PUT /api/v1/instruments/{pk}/price-list": lambda w: SIMPLE_PRICES,
+    "PUT /api/v1/agreements/{pk}/price-list": lambda w: SIMPLE_PRICES,
     "POST /api/v1/instruments/{pk}/policy/try": lambda w: {**SLOT, "mode": "self"},
     "PUT /api/v1/instruments/{pk}/policy": lambda w: {"policy": {"rules": []}},
     "POST /api/v1/instruments/{pk}/outages": lambda w: {**SLOT, "reason": "Walk"},
+    "POST /api/v1/bookings/quote.pdf": lambda w: {k: v for k, v in _wish(w).items() if k != "purpose"},
     "POST /api/v1/bookings/check": lambda w: {k: v for k, v in _wish(w).items() if k != "purpose"},
     "POST /api/v1/bookings": _wish,
     "POST /api/v1/bookings/series": lambda w: {**_wish(w), "rrule": "FREQ=WEEKLY;COUNT=2"},
@@ -406,6 +568,17 @@ BODIES: dict[str, Body] = {
     "PATCH /api/v1/usage/{pk}": lambda w: {**MEASURED, "reason": "Walk"},
     "POST /api/v1/usage/{pk}/correct": lambda w: {**MEASURED, "reason": "Walk"},
     "PUT /api/v1/messages/preferences": lambda w: [{"topic": "bookings", "in_app": True, "mail": False}],
+    "POST /api/v1/prepaid-accounts": lambda w: {"institution": w.ids["institution"], "customer": "Hidden Enterprise"},
+    "POST /api/v1/prepaid-accounts/{pk}/top-ups": lambda w: {"amount": "2.00", "date": "2026-11-26", "reference": "W"},
+    "POST /api/v1/prepaid-accounts/{pk}/refunds": lambda w: {"amount": "2.00", "date": "2026-11-26", "reference": "W"},
+    "POST /api/v1/prepaid-accounts/{pk}/entries/{entry}/reverse": lambda w: {"reason": "Walk"},
+    "PUT /api/v1/prepaid-accounts/{pk}/low": lambda w: {"low_at": "5.00"},
+    "PUT /api/v1/institutions/{pk}/prepaid-terms": lambda w: {"kind": "none"},
+    "PUT /api/v1/organisations/{pk}/spending-rules": lambda w: {"kind": "never"},
+    "PUT /api/v1/projects/{pk}/budget": lambda w: {"amount": "5.00"},
+    "POST /api/v1/spending-requests/decide": lambda w: {"requests": [w.ids["spending"]], "approve": True},
+    "POST /api/v1/spending-requests/{pk}/approve": lambda w: {},
+    "POST /api/v1/spending-requests/{pk}/reject": lambda w: {"reason": "Walk"},
     "POST /api/v1/invoices/{invoice_id}/payments": lambda w: {
         "amount": "2.00", "date": "2026-11-26", "reference": "W",
     },
@@ -423,13 +596,34 @@ BODIES: dict[str, Body] = {
         "user": w.ids["imember"], "start": "2026-11-25T09:00:00+08:00", "end": "2026-11-25T10:00:00+08:00",
     },
     "POST /api/v1/feeds": lambda w: {"scope": "mine"},
+    "POST /api/v1/finance/runs": lambda w: {
+        "institution": w.ids["institution"], "period": "2026-11", "step": "issue",
+    },
+    "PUT /api/v1/invoices/{invoice_id}/words": lambda w: {"remark": "Walk"},
+    "POST /api/v1/finance/ask-for-tax-data": lambda w: {
+        "institution": w.ids["institution"], "customer": w.ids["enterprise"],
+    },
+    "PUT /api/v1/billing/{organisation_id}": lambda w: {"missing_data": "warn"},
+    "POST /api/v1/billing/{organisation_id}/logo": lambda w: {"logo": picture()},
     "POST /api/v1/invoices/draft": lambda w: {
         "institution": w.ids["institution"], "enterprise": w.ids["enterprise"], "period": "2026-11",
     },
     "POST /api/v1/invoices/{invoice_id}/fapiao": lambda w: {"number": "1" * 20},
+    "POST /api/v1/fapiao-results": lambda w: {"rows": [{"serial": "JS2026000001", "number": "1" * 20}]},
+    "POST /api/v1/journals": lambda w: {"period": "2026-11"},
+    "PUT /api/v1/fapiao-settings": lambda w: {"content": {}},
+    "PUT /api/v1/account-mapping": lambda w: {"content": presets()["enterprise"]},
+    "PATCH /api/v1/organisations/{pk}": lambda w: {"phone": "1"},
 }  # fmt: skip
 # What a list or an operation without an id in its address needs in its query.
 QUERIES: dict[str, Body] = {
+    **{
+        f"GET /api/v1/{path}": lambda w: {"period": "2026-11"} for path in ("finance/preview", "exports/to-bill.{form}")
+    },
+    **{
+        f"GET {path}prices/edit/": lambda w: {"new": "band"}
+        for path in ("/manage/instruments/{pk}/", "/manage/agreements/{pk}/")
+    },
     **{
         f"GET {path}rules/edit/": lambda w: {"new": "length"}
         for path in ("/manage/groups/{pk}/", "/manage/institutions/{pk}/", "/network/", "/manage/instruments/{pk}/")
@@ -437,6 +631,7 @@ QUERIES: dict[str, Body] = {
     "POST /manage/instruments/{pk}/": lambda w: {"section": "customs"},
     "GET /desk/outage/": lambda w: {"instrument": w.ids["instrument"], **SLOT},
     "GET /api/v1/holidays": lambda w: {"year": 2027},
+    "GET /api/v1/exports/journal.{form}": lambda w: {"period": "2026-11"},
     "GET /api/v1/availability": lambda w: {
         "instruments": w.ids["instrument"],
         "from": SLOT["start"],
@@ -471,6 +666,9 @@ NAMED: dict[str, dict[str, str]] = {
     "POST /api/v1/bookings": {
         "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
     },
+    "POST /api/v1/bookings/quote.pdf": {
+        "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
+    },
     "POST /api/v1/bookings/check": {
         "organisation": "enterprise", "project": "project", "on_behalf_of": "colleague", "instrument": "hidden",
     },
@@ -479,7 +677,13 @@ NAMED: dict[str, dict[str, str]] = {
     "POST /api/v1/feeds": {"organisation": "enterprise", "instrument": "hidden"},
     "POST /api/v1/usage": {"booking": "confirmed", "instrument": "hidden"},
     "POST /api/v1/invoices/draft": {"institution": "institution"},
+    "POST /api/v1/prepaid-accounts": {"institution": "institution"},
+    "POST /api/v1/spending-requests/decide": {"requests.0": "spending"},
+    "POST /api/v1/finance/runs": {"institution": "institution"},
+    "POST /api/v1/finance/ask-for-tax-data": {"institution": "institution"},
+    "POST /finance/run/start/": {"institution": "institution"},
     "POST /finance/draft/": {"institution": "institution"},
+    "POST /api/v1/transfers": {"institution": "institution"},
     "POST /usage/verify/": {"usage": "recorded"},
     "POST /account/organisation/": {"organisation": "enterprise"},
     "POST /instruments/{pk}/book/": {"organisation": "enterprise", "project": "project"},

@@ -32,16 +32,26 @@ from booking.actions.training import enrol, request_training
 from booking.actions.waiting import join_waitlist
 from booking.models import Booking, SampleOrder, Side, TrainingSession
 from booking.queries.wishes import Wish
+from instruments.actions.agreed_prices import save_agreed_prices
 from instruments.actions.calendar import import_announcement
 from instruments.actions.groups import create_group
 from instruments.actions.photos import add_photo
 from instruments.actions.tables import keep_table
 from instruments.models import Instrument
-from invoices.actions.payments import record_payment
-from invoices.models import Invoice
+from invoices.actions.billing import set_logo
+from invoices.actions.disputes import open_dispute
+from invoices.actions.payments import record_payment, record_transfer
+from invoices.actions.prepaid import open_account, set_prepaid_terms, top_up
+from invoices.actions.running import cancel_run, start_run
+from invoices.actions.settings import save_setting
+from invoices.actions.spending import WantedRule, set_spending_rule
+from invoices.actions.statements import ignore_row, read_statement
+from invoices.books.mapping import presets
+from invoices.models import BookKind, DisputeFile, FapiaoBatch, Invoice, RunStep, SpendingRule
+from invoices.verification import code_of
 from tests.booking.samples import PRICES
 from tests.booking.test_requesting import book
-from tests.factories import at, make_instrument, make_price_list
+from tests.factories import at, make_charge, make_instrument, make_price_list
 
 if TYPE_CHECKING:
     from tests.access.world import World
@@ -139,6 +149,8 @@ def of_the_school(world: World, instrument: Instrument) -> None:
         institution=institution, customer=customer, number="HIDDEN-CONTRACT", valid_from=date(2026, 1, 1),
         by=people["iadmin"],
     )  # fmt: skip
+    # Far away, so that nobody pays by it.
+    save_agreed_prices(agreement=agreement, by=people["iadmin"], document=PRICES, valid_from=date(2090, 1, 1))
     world.ids |= {
         "training": course.pk,
         "training_session": coming.pk,
@@ -203,7 +215,20 @@ def of_people(world: World) -> None:
         invoice=invoice, amount=Decimal("1.00"), date=timezone.localdate(), reference="Hidden transfer",
         by=world.people["finance"],
     )  # fmt: skip
+    finance = world.people["finance"]
+    run = start_run(institution=invoice.institution, period="2026-11", step=RunStep.ISSUE, by=finance)
+    set_logo(institution=invoice.institution, file=picture(), by=finance)
+    batch = FapiaoBatch.objects.create(
+        institution=invoice.institution, number=1, layout="2026-04", content={"invoices": [], "lines": []}, size=1,
+        total=invoice.total, made_by=world.people["finance"],
+    )  # fmt: skip
+    save_setting(
+        institution=invoice.institution, kind=BookKind.ACCOUNTS, content=presets()["enterprise"],
+        by=world.people["finance"],
+    )  # fmt: skip
+    world.ids["fapiao_batch"] = batch.pk
     world.ids |= {
+        "run": cancel_run(run=run, by=finance).pk,
         "file": note.attachments.get().pk,
         "message": told.pk,
         "delivery": failed.pk,
@@ -224,3 +249,60 @@ def of_conduct(world: World, instrument: Instrument) -> None:
     )
     appeal = appeal_violation(violation=contested, by=member, reason="Hidden appeal")
     world.ids |= {"entry": entry.pk, "contested": contested.pk, "appeal": appeal.pk}
+
+
+def of_spending(world: World, institution: Organisation, enterprise: Organisation, instrument: Instrument) -> None:
+    """A prepaid account, terms of an instrument nobody books, a rule of the enterprise and what waits for it."""
+    finance, admin, member = world.people["finance"], world.people["eadmin"], world.people["member"]
+    idle = make_instrument(institution)
+    terms = set_prepaid_terms(institution=institution, instrument=idle, kind="full", by=finance)
+    account = open_account(institution=institution, customer=enterprise, by=finance)
+    today = timezone.localdate()
+    paid = top_up(account=account, amount=Decimal(100), date=today, reference="Hidden top-up", by=finance)
+    wanted = WantedRule("always", None, ("finance",), person=member)
+    rule = set_spending_rule(organisation=enterprise, wanted=wanted, by=admin)
+    enterprise.refresh_from_db()
+    start = at(17, day=date(2026, 12, 22))
+    waiting = book(instrument, start, start + timedelta(hours=1), user=member, organisation=enterprise)
+    world.ids |= {
+        "prepaid": account.pk,
+        "prepaid_entry": paid.pk,
+        "prepaid_terms": terms.pk,
+        "spending_rule": rule.pk,
+        "spending": waiting.spending_requests.get().pk,
+    }
+    world.private["Hidden top-up"] = {"finance", "efinance", "eadmin", "iadmin"}
+    # The other bookings of the world are made without asking.
+    SpendingRule.objects.filter(pk=rule.pk).update(kind="never")
+
+
+def of_disputes(world: World) -> None:
+    """A charge to dispute and one that is disputed, with a file; a customer's credit; rows of a bank statement."""
+    people = world.people
+    enterprise, institution = (people[one].memberships.get().organisation for one in ("member", "finance"))
+    charges = [
+        make_charge(enterprise, institution=institution, user=people["member"], subject="Hidden charge") for _ in "ab"
+    ]
+    dispute = open_dispute(
+        charge=charges[1], reason="Hidden dispute", by=people["member"],
+        files=[SimpleUploadedFile("evidence.csv", b"a,b\n1,2\n")],
+    )  # fmt: skip
+    transfer = record_transfer(
+        institution=institution, customer=enterprise, currency=institution.currency, amount=Decimal("5.00"),
+        date=timezone.localdate(), reference="Hidden surplus", parts={}, keep_rest=True, by=people["finance"],
+    )  # fmt: skip
+    table = b"Date,Amount,Payer\n2026-11-20,1.00,Hidden payer\n2026-11-21,2.00,Hidden payer\n"
+    statement = read_statement(institution=institution, name="bank.csv", content=table, by=people["finance"])
+    row, ignored = statement.rows.order_by("pk")
+    ignore_row(row=ignored, reason="Hidden reason", by=people["finance"])
+    world.ids |= {
+        "disputable": charges[0].pk,
+        "disputed": charges[1].pk,
+        "dispute": dispute.pk,
+        "dispute_file": DisputeFile.objects.get(note__dispute=dispute).pk,
+        "transfer": transfer.pk,
+        "credit": transfer.surplus_entries.get().surplus_id,
+        "bank_row": row.pk,
+        "ignored_row": ignored.pk,
+        "code": code_of(Invoice.objects.get(pk=world.ids["issued"])),
+    }

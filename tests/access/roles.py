@@ -42,6 +42,11 @@ PARTIES = f"member eadmin {LAB}"
 RECEIVERS = "efinance eadmin"
 LEDGERS = "finance xfinance"
 
+# Who says what is paid before booking, and who keeps the money of a customer.
+SETTERS = "finance iadmin xfinance xiadmin"
+NO_SETTERS = " ".join(role for role in SIGNED_IN.split() if role not in SETTERS.split())
+SPENDERS = "efinance eadmin xadmin finance iadmin xfinance xiadmin"
+
 public, signed_in = only(EVERYBODY), only(SIGNED_IN)
 # What belongs to an instrument that everybody can see.
 lab = only(LAB, sees=SIGNED_IN)
@@ -49,6 +54,9 @@ desks = only(DESKS)
 enterprise_admin = only("eadmin", sees=MEMBERS)
 ledger = only("finance", sees=RECEIVERS)
 ledgers = only(LEDGERS, sees=SIGNED_IN)
+# The books of the institution itself; how organisations bill and are billed.
+books = only("finance", sees="imember manager chosen iadmin")
+billed = only(f"{RECEIVERS} xadmin {LEDGERS}", sees=SIGNED_IN)
 # A group of the institution's instruments; the institution's own rules.
 group = only(LAB, sees="chosen")
 institution_admin = only("iadmin", sees="imember manager chosen finance")
@@ -74,3 +82,17 @@ SIDES = f"{INSIDE} {MEMBERS}"
 contracts = only("iadmin xiadmin", sees=f"{INSIDE} xmanager xfinance")
 contract_to_run = only("iadmin", sees=SIDES)
 WITHOUT_DESK = " ".join(role for role in SIGNED_IN.split() if role not in DESKS.split())
+# Vouchers: the enterprise's receivers and the network; an institution's finance sees what was redeemed there.
+network = only("operator", sees=SIGNED_IN)
+voucher = only(f"{RECEIVERS} operator", sees=MEMBERS)
+voucher_of_network = only("operator", sees=MEMBERS)
+voucher_use = only(f"finance {RECEIVERS} operator")
+voucher_payout = only("finance operator")
+voucher_payout_run = only("operator", sees="finance")
+# Disputes: the customer's people who see the charge raise and withdraw them, finance and who manages all decide.
+disputants = only(f"member {RECEIVERS}", sees="finance manager")
+dispute_sides = only(f"member {RECEIVERS} finance manager")
+dispute_judges = only("finance manager", sees=f"member {RECEIVERS}")
+own_customers = only("finance", sees=" ".join(role for role in SIGNED_IN.split() if role not in LEDGERS.split()))
+applicant = only(f"{RECEIVERS} xadmin", sees=SIGNED_IN)
+voucher_charge = only(f"member {RECEIVERS}", sees="finance")

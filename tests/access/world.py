@@ -31,7 +31,18 @@ from instruments.models import Instrument
 from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Charge
-from tests.access.more import of_conduct, of_people, of_samples, of_several_dates, of_the_lab, of_the_school, of_waiting
+from tests.access.more import (
+    of_conduct,
+    of_disputes,
+    of_people,
+    of_samples,
+    of_several_dates,
+    of_spending,
+    of_the_lab,
+    of_the_school,
+    of_waiting,
+)
+from tests.access.vouchers import of_vouchers
 from tests.booking.test_requesting import APPROVAL, book
 from tests.factories import (
     at,
@@ -114,8 +125,11 @@ def make_world(clock: Any) -> World:
     of_samples(world, institution)
     of_several_dates(world, strict, plain)
     of_people(world)
+    of_vouchers(world)
     of_the_school(world, plain)
     of_conduct(world, plain)
+    of_disputes(world)
+    of_spending(world, institution, enterprise, plain)
     world.ids |= {
         "instrument": plain.pk,
         "hidden": hidden.pk,

@@ -36,6 +36,7 @@ def organisation_data(**changes: str) -> dict[str, str]:
         "name": "Acme",
         "currency": "CNY",
         "timezone": "Asia/Shanghai",
+        "country": "CN",
         **changes,
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,12 +23,24 @@ from booking.queries.wishes import Wish
 from instruments.models import Instrument, Technique
 from invoices.models import Invoice
 from tests.bench.rules import put_rules
+from tests.search_catalogue import queries
 
 Measure = tuple[str, Callable[[], Any]]
 API = "/api/v1"
 JSON = "application/json"
 FEED_EVENTS = 200
 HOUR = timedelta(hours=1)
+
+
+class Turns:
+    """One question after the other, as many times as there are questions."""
+
+    def __init__(self, ask: Callable[..., Any], path: str, questions: list[dict[str, Any]]) -> None:
+        self.ask, self.path, self.questions = ask, path, questions
+        self.times, self._next = len(questions), cycle(questions)
+
+    def __call__(self) -> Any:
+        return self.ask(self.path, next(self._next))
 
 
 @dataclass
@@ -98,6 +111,11 @@ def _catalogue(people: People) -> Iterator[Measure]:
     yield "catalogue, soonest free first", lambda: get("/instruments/", {"sort": "earliest"})
     yield "API instruments", lambda: get(f"{API}/instruments")
     yield "API instruments, search", lambda: get(f"{API}/instruments", {"q": "saomiao"})
+    typed = [query.words for query in queries()]
+    yield f"API instruments, {len(typed)} searches", Turns(get, f"{API}/instruments", [{"q": q} for q in typed])
+    within = {"free_within_days": 7, "duration_minutes": 180}
+    timed = [{"q": q, **within} for q in typed[::4]]
+    yield "API instruments, searches, 3 h free in a week", Turns(get, f"{API}/instruments", timed)
     yield "API instruments, soonest free first", lambda: get(f"{API}/instruments", {"sort": "earliest"})
     first = fifty.partition(",")[0]
     yield "API availability, a week", lambda: get(f"{API}/instruments/{first}/availability", span)

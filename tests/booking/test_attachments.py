@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from booking.rules.attachments import LONGEST_NAME, media_type_of, safe_name
+from backend.core.attachments import LONGEST_NAME, media_type_of, safe_name
 
 
 def archive(*members: str) -> bytes:

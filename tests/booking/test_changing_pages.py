@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -99,6 +100,27 @@ def test_nonsense_from_a_calendar_is_invalid(lab: Lab) -> None:
         assert client.post(path, data, headers=HTMX).status_code == 422
     far = {"start": "9999-12-31T00:00:00Z", "end": "9999-12-31T01:00:00Z"}
     assert client.post(path, far, headers=HTMX).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("steps", "offered"),
+    [
+        ((15,), "−1 hour −30 minutes +15 minutes +30 minutes +1 hour +2 hours"),
+        ((30, 20), "−1 hour +1 hour +2 hours"),
+        ((90,), "−1.5 hours +1.5 hours"),
+    ],
+)
+def test_the_page_of_the_length_offers_what_the_rules_steps_allow(
+    lab: Lab, steps: tuple[int, ...], offered: str
+) -> None:
+    rules = [{"id": f"s{step}", "kind": "length", "step": step} for step in steps]
+    booking = lab.book(9, 12)
+    save_policy(instrument=lab.instrument, document={"rules": rules}, by=lab.manager)
+
+    page = html(browser(lab.engineer).get(f"/bookings/{booking.pk}/length/"))
+
+    buttons = re.findall(r"data-fill-end=\"[^\"]+\">([^<]+)<", page)
+    assert " ".join(buttons) == offered
 
 
 def test_the_page_of_the_length_offers_only_later_ends_while_in_use(lab: Lab, clock: Any) -> None:

@@ -20,6 +20,7 @@ from django.test import override_settings
 
 from backend.accounts.models import Role
 from backend.audit.models import Entry
+from backend.core import files as kept
 from backend.core.errors import Invalid, Refused
 from backend.outbox.models import Channel, Message
 from backend.outbox.queries.words import shown
@@ -129,7 +130,7 @@ def test_everything_wrong_is_named_at_once(
 
 def test_a_large_file_is_refused_by_name(monkeypatch: Any) -> None:
     lab = Lab()
-    monkeypatch.setattr(files, "MOST_BYTES", 10)
+    monkeypatch.setattr(kept, "MOST_BYTES", 10)
 
     with pytest.raises(Invalid) as caught:
         add_note(booking=lab.book(), by=lab.engineer, side=Side.CUSTOMER, files=[upload()])

@@ -11,8 +11,8 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from backend.accounts.models import Role
+from backend.core import attachments as limits
 from booking.models import Note
-from booking.rules import attachments as limits
 from tests.booking.lab import HTMX, Lab, browser, html
 from tests.booking.test_conversation import CSV, _now, upload
 from tests.conftest import ApiClient

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 import time_machine
 
-from booking.actions import lengths
-from booking.actions.changing import reschedule_booking
+from booking.actions import lengths, transferring
+from booking.actions.changing import cancel_booking, reschedule_booking
 from booking.actions.deciding import approve_booking
 from booking.actions.lengths import extend_booking
+from booking.actions.outages import create_outage
 from booking.actions.requesting import request_booking
+from booking.actions.transferring import transfer_booking
 from booking.models import Booking, Status
 from instruments.models import Mode
+from invoices.models import Charge
 from tests.booking.lab import NOW, Lab
 from tests.booking.test_races import no_occupancy_guards, overlaps, unguarded
 from tests.factories import DAY, at, make_manager, make_member
@@ -127,10 +130,20 @@ def fifty_reschedule(lab: Lab) -> tuple[Outcome, Booking]:
     return at_once(calls), booking
 
 
+def fifty_transfer(lab: Lab) -> tuple[Outcome, Booking]:
+    booking = lab.book(9, 10)
+    calls = [
+        partial(transfer_booking, booking=booking, by=lab.boss, user=make_member(lab.enterprise), version=1)
+        for _ in range(WRITERS)
+    ]
+    return at_once(calls), booking
+
+
 CONTESTS: dict[str, Callable[[Lab], tuple[Outcome, Booking]]] = {
     "extend": fifty_extend,
     "approve": fifty_approve,
     "reschedule": fifty_reschedule,
+    "transfer": fifty_transfer,
 }
 
 
@@ -153,7 +166,8 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with unguarded(monkeypatch), monkeypatch.context() as patched:
         from booking.actions import changing  # as it is patched now
 
-        patched.setattr(lengths, "lock_booking", changing.lock_booking)
+        for module in (lengths, transferring):
+            patched.setattr(module, "lock_booking", changing.lock_booking)
         yield
 
 
@@ -163,3 +177,54 @@ def test_negative_control_without_lock_and_comparison_several_win(name: str, mon
         outcome, booking = CONTESTS[name](Lab(approval=name == "approve"))
 
     assert not one_won(outcome, booking)
+
+
+# --- two different changes of one booking -----------------------------------------------------------------------------
+
+
+def extended_into_an_outage(lab: Lab) -> Outcome:
+    """Whoever draws the outage was shown that it hits nobody."""
+    booking = lab.book(9, 11)
+    outage = {"instrument": lab.instrument, "start": at(11), "end": at(13), "reason": "Leak", "by": lab.manager}
+    return at_once(
+        [
+            partial(extend_booking, booking=booking, by=lab.engineer, end=at(12)),
+            partial(create_outage, displace=True, expected=[], **outage),
+        ]
+    )
+
+
+def test_a_booking_is_not_extended_into_an_outage() -> None:
+    for _ in range(5):
+        lab = Lab()
+        outcome = extended_into_an_outage(lab)
+
+        assert (len(outcome.results), outcome.error_counts()) == (1, {"Refused": 1})
+        assert overlaps(lab) == 0
+
+
+def test_negative_control_without_guards_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with no_occupancy_guards(monkeypatch):
+        lab = Lab()
+        outcome = extended_into_an_outage(lab)
+        found = overlaps(lab)
+
+    assert (len(outcome.results), found) == (2, 1)
+
+
+def test_what_is_handed_on_and_cancelled_at_once_ends_cancelled_and_owes_nothing() -> None:
+    for _ in range(5):
+        lab = Lab()
+        booking, colleague = lab.book(9, 11), make_member(lab.enterprise)
+        outcome = at_once(
+            [
+                partial(transfer_booking, booking=booking, by=lab.boss, user=colleague),
+                partial(cancel_booking, booking=booking, by=lab.boss),
+            ]
+        )
+
+        now = Booking.objects.get(pk=booking.pk)
+        charge = Charge.objects.get(source_uid=booking.uid)
+        assert outcome.error_counts() in ({}, {"Refused": 1})
+        assert (now.user_id == colleague.pk) == (len(outcome.results) == 2)
+        assert (now.status, now.occupancy, charge.state, charge.total) == (Status.CANCELLED, None, "released", 0)

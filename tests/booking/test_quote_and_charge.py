@@ -192,3 +192,32 @@ def test_the_mode_of_the_booking_decides_the_price_of_its_use(clock: Any) -> Non
     charge = charged(book(instrument, mode=Mode.OPERATOR), clock)
 
     assert (charge.total, charge.differences) == (Decimal(900), [])
+
+
+def test_a_changed_clock_is_named() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    night = datetime(2026, 10, 25, 0, 0, tzinfo=berlin)
+    before = Facts(night, datetime(2026, 10, 25, 2, 0, tzinfo=berlin), berlin)
+    back = replace(before, end=datetime(2026, 10, 25, 3, 0, tzinfo=berlin))
+    spring = datetime(2026, 3, 29, 1, 0, tzinfo=berlin)
+    forward = Facts(spring, datetime(2026, 3, 29, 4, 0, tzinfo=berlin), berlin)
+    changed = {"was": {"time": Item("Time", Decimal(200))}, "now": {"time": Item("Time", Decimal(300))}}
+
+    assert from_quote(before, back, changed["was"], changed["now"]) == [
+        "Used 4 h instead of the booked 2 h.",
+        "The clocks went back by 60 minutes during the use: it lasted longer than they show.",
+        "Time: 300 instead of 200.",
+    ]
+    told = from_quote(before, forward, changed["was"], changed["now"])
+    assert told[1] == "The clocks went forward by 60 minutes during the use: it was shorter than they show."
+
+
+def test_what_others_used_in_between_is_named() -> None:
+    facts = Facts(at(9), at(12), ZoneInfo("UTC"))
+    quoted, final = {"time": Item("Time", Decimal(0))}, {"time": Item("Time", Decimal(300))}
+
+    assert from_quote(facts, facts, quoted, final, final) == [
+        "Other records of the same period were counted before this one.",
+        "Time: 300 instead of 0.",
+    ]
+    assert from_quote(facts, facts, quoted, final, quoted) == ["Time: 300 instead of 0."]

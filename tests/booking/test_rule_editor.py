@@ -7,7 +7,6 @@ import json
 import re
 from datetime import date
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from booking.rules.layers import parse_policy
 from booking.rules.sentences import describe
 from tests.booking.lab import HTMX, Lab, browser, html, queries
 from tests.factories import make_member
+from tests.sent_forms import Fields
 
 pytestmark = pytest.mark.django_db
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "rulebook"
@@ -124,46 +124,6 @@ EVERYTHING: dict[str, Any] = {
     ],
 }
 POLICIES.append(("everything", EVERYTHING))
-
-
-class Fields(HTMLParser):
-    """What a browser would send of the form with this id."""
-
-    def __init__(self, page: str, form: str) -> None:
-        super().__init__()
-        self.data: dict[str, list[str]] = {}
-        self.form, self.inside = form, False
-        self.select, self.area = "", ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.inside = given.get("id") == self.form
-        name = given.get("name", "")
-        if not self.inside:
-            return
-        if tag == "input" and name and (given.get("type") != "checkbox" or "checked" in given):
-            self.data.setdefault(name, []).append(given.get("value", ""))
-        elif tag == "select":
-            self.select = name
-        elif tag == "option" and self.select and ("selected" in given or self.select not in self.data):
-            self.data[self.select] = [given.get("value", "")]
-        elif tag == "textarea":
-            self.area = name
-            self.data[name] = [""]
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self.inside = False
-        elif tag == "select":
-            self.select = ""
-        elif tag == "textarea":
-            self.area = ""
-
-    def handle_data(self, data: str) -> None:
-        if self.inside and self.area:
-            self.data[self.area][0] += data
 
 
 class Desk:

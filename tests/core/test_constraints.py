@@ -118,7 +118,8 @@ def test_end_before_start_is_refused(db: None) -> None:
 
 def test_an_audit_entry_never_changes(db: None) -> None:
     institution = make_institution()
-    entry = record(organisation_id=institution.pk, actor_id=None, action="a.b", object_type="x", object_id=1)
+    record(organisation_id=institution.pk, actor_id=None, action="a.b", object_type="x", object_id=1)
+    entry = Entry.objects.get()
 
     assert "immutable" in refused(lambda: sql("UPDATE audit_entry SET reason = 'no' WHERE id = %s", entry.pk))
     assert "immutable" in refused(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import http.server
 import io
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,27 +106,112 @@ def test_memory_has_a_limit() -> None:
         pdf.render(page("x"), memory_bytes=60 * 1024 * 1024)
 
 
-def test_time_has_a_limit() -> None:
-    rows = "".join(f"<tr><td>{n}<td>行" for n in range(20_000))
+def rows(number: int) -> str:
+    return "<table>" + "".join(f"<tr><td>{n}<td>行" for n in range(number)) + "</table>"
 
+
+def test_what_one_renderer_may_hold_stays_under_400_mib() -> None:
+    """The limit is on addresses: what is resident can only be less."""
+    pdf._idle.close()
+    pdf.render(page(rows(300)))
+
+    [renderer] = pdf._idle.renderers()
+    limits = Path(f"/proc/{renderer.process.pid}/limits").read_text().splitlines()
+    [space] = [line.split()[3:5] for line in limits if line.startswith("Max address space")]
+    assert space == [str(400 * 2**20)] * 2
+
+
+def test_time_has_a_limit() -> None:
     with pytest.raises(pdf.PdfUnavailable):
-        pdf.render(page(f"<table>{rows}</table>"), seconds=2)
+        pdf.render(page(rows(20_000)), seconds=2)
+
+
+def test_each_document_has_the_time_for_itself() -> None:
+    """The kernel counts what a process has used altogether, also for the documents before."""
+    pdf._idle.close()
+    for _ in range(6):
+        pdf.render(page(rows(150)), seconds=1)
+
+    [renderer] = pdf._idle.renderers()
+    used = Path(f"/proc/{renderer.process.pid}/stat").read_text().split()
+    assert renderer.documents == 6
+    assert (int(used[13]) + int(used[14])) / os.sysconf("SC_CLK_TCK") > 1.5
+
+
+def test_one_process_makes_many_documents() -> None:
+    pdf._idle.close()
+    pdf.render(page("一"))
+    [first] = pdf._idle.renderers()
+    alone = pdf.render(page("同样 <b>粗体</b>"))
+    pdf.render(page("别的 <b>其他</b>" * 50))
+
+    assert [renderer.process.pid for renderer in pdf._idle.renderers()] == [first.process.pid]
+    assert pdf.render(page("同样 <b>粗体</b>")) == alone
+    pdf._idle.close()
+    assert pdf.render(page("同样 <b>粗体</b>")) == alone
+    assert first.process.poll() is not None
+
+
+def test_a_bad_document_does_not_stop_the_next() -> None:
+    pdf.render(page("一"))
+    with pytest.raises(pdf.PdfUnavailable):
+        pdf.render(page(rows(20_000)), seconds=1)
+
+    assert "二" in text_of(pdf.render(page("二")))
+
+
+def test_a_renderer_that_was_killed_meanwhile_is_replaced() -> None:
+    pdf.render(page("一"))
+    for renderer in pdf._idle.renderers():
+        renderer.process.kill()
+        renderer.process.wait()
+
+    assert "二" in text_of(pdf.render(page("二")))
+
+
+def test_a_renderer_is_retired(monkeypatch: pytest.MonkeyPatch) -> None:
+    pdf._idle.close()
+    monkeypatch.setattr(pdf, "DOCUMENTS", 2)
+    pdf.render(page("一"))
+    [first] = pdf._idle.renderers()
+    pdf.render(page("二"))
+
+    assert pdf._idle.renderers() == []
+    assert first.process.poll() is not None
+    monkeypatch.setattr(pdf, "_IDLE_SECONDS", 0.05)
+    pdf.render(page("三"))
+    for _ in range(100):
+        if not pdf._idle.renderers():
+            break
+        time.sleep(0.05)
+    assert pdf._idle.renderers() == []
+
+
+def test_a_renderer_ends_with_who_started_it() -> None:
+    program = (
+        "import os, django; django.setup()\n"
+        "from backend.core import pdf\n"
+        "pdf.render('x'); print(pdf._idle.renderers()[0].process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], env={**os.environ}, capture_output=True, text=True)
+
+    pid = int(told.stdout)
+    for _ in range(100):
+        if not Path(f"/proc/{pid}").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("it still runs")
 
 
 def test_the_renderer_does_not_know_our_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "do-not-tell")
-    seen: dict[str, Any] = {}
+    pdf._idle.close()
+    pdf.render(page("x"))
 
-    def run(command: list[str], **options: Any) -> Any:
-        seen.update(options, command=command)
-        raise pdf.subprocess.TimeoutExpired(command, 1)
-
-    monkeypatch.setattr(pdf.subprocess, "run", run)
-
-    with pytest.raises(pdf.PdfUnavailable):
-        pdf.render(page("x"))
-    assert "do-not-tell" not in str(seen)
-    assert set(seen["env"]) == {"PATH", "HOME", "TMPDIR", "LANG"}
+    [renderer] = pdf._idle.renderers()
+    known = Path(f"/proc/{renderer.process.pid}/environ").read_bytes().split(b"\0")
+    assert {each.split(b"=")[0] for each in known if each} == {b"PATH", b"HOME", b"TMPDIR", b"LANG"}
+    assert b"do-not-tell" not in b" ".join(known)
 
 
 def test_too_many_at_once_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,7 @@ def test_a_charge_shows_its_lines_and_why(world: World) -> None:
                 "id": charge.pk,
                 "uid": str(charge.uid),
                 "status": "final",
+                "disputed": False,
                 "source": "booking",
                 "source_uid": str(charge.source_uid),
                 "subject": "扫描电子显微镜",
@@ -92,6 +93,7 @@ def test_a_charge_shows_its_lines_and_why(world: World) -> None:
                 "invoice": None,
                 "lines": [
                     {
+                        "id": charge.lines.get(stage="final").pk,
                         "code": "time",
                         "description": "机时费",
                         "quantity": "1.5",

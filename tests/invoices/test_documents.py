@@ -24,6 +24,7 @@ from invoices.actions.documents import ensure_pdf
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.models import Invoice, InvoicePdf, TaxRate
 from invoices.tasks import render_pdf
+from invoices.verification import code_as_data
 from tests.factories import make_charge, make_enterprise, make_institution, make_line, make_member
 
 pytestmark = pytest.mark.django_db
@@ -165,7 +166,12 @@ def test_long_documents_number_their_pages() -> None:
 
 
 def as_html(invoice: Invoice) -> str:
-    context = {"paper": rules.paper(invoice.snapshot), "sha256": invoice.snapshot_sha256, "family": pdf.FAMILY}
+    context = {
+        "paper": rules.paper(invoice.snapshot),
+        "sha256": invoice.snapshot_sha256,
+        "family": pdf.FAMILY,
+        "verify": code_as_data(invoice),
+    }
     return render_to_string("invoices/statement.html", context)
 
 

@@ -18,8 +18,9 @@ from openpyxl import load_workbook
 
 from backend.accounts.models import Role
 from invoices.actions.credits import credit_invoice
+from invoices.actions.invoices import issue_invoice
 from invoices.actions.payments import record_payment
-from invoices.models import Invoice, Payment
+from invoices.models import Invoice, Payment, Surplus
 from tests.conftest import ApiClient
 from tests.factories import make_charge, make_enterprise, make_institution, make_line, make_member
 from tests.invoices.test_api import World
@@ -125,7 +126,7 @@ def test_crediting_says_what_happens_and_leads_to_the_note(world: World) -> None
     done = client.post(f"/invoices/{invoice.pk}/credit/", {"reason": "Wrong buyer", "rebill": "on"})
 
     note = Invoice.objects.get(kind="credit_note")
-    assert "A credit note over the whole amount of ¥100.00" in asked
+    assert "Tick nothing to credit all that is left." in asked
     assert (empty.status_code, done.headers["Location"]) == (422, f"/invoices/{note.pk}/")
     shown = html(client.get(f"/invoices/{note.pk}/"))
     for text in (note.number, invoice.number, "Wrong buyer", "-100.00", "人民币负壹佰元整"):
@@ -137,16 +138,23 @@ def test_crediting_says_what_happens_and_leads_to_the_note(world: World) -> None
     assert "¥100.00" in html(client.get("/finance/?period=2026-12"))
 
 
-def test_what_is_paid_cannot_be_credited_on_the_page(world: World) -> None:
-    invoice = world.issued()
-    pay(world, invoice)
+def test_chosen_lines_are_credited_on_the_page_and_what_was_paid_becomes_credit(world: World) -> None:
+    world.charge(make_line("90.00"), make_line("10.00", "b"))
     client = browser(world.finance)
+    invoice = issue_invoice(invoice=world.draft(), by=world.finance)
+    pay(world, invoice)
+    address = f"/invoices/{invoice.pk}/credit/"
 
-    asked = html(client.get(f"/invoices/{invoice.pk}/credit/"))
-    forced = client.post(f"/invoices/{invoice.pk}/credit/", {"reason": "x"}, headers=HTMX)
+    asked = html(client.get(address))
+    wrong = client.post(address, {"reason": "x", "amount-1": "1.005"}, headers=HTMX)
+    done = client.post(address, {"reason": "x", "line": "2", "amount-1": "70"})
 
+    note = Invoice.objects.get(kind="credit_note")
+    invoice.refresh_from_db()
     assert "¥40.00 was paid on this." in asked
-    assert forced.status_code == 409
+    assert (wrong.status_code, done.status_code, note.total) == (422, 302, Decimal("-80.00"))
+    assert (invoice.balance, Surplus.objects.get().amount) == (Decimal("0.00"), Decimal("20.00"))
+    assert "Credited in part:" in html(client.get(f"/invoices/{invoice.pk}/"))
 
 
 def test_a_draft_is_not_credited(world: World) -> None:
@@ -227,13 +235,11 @@ def test_the_api_pays_reverses_and_credits(world: World) -> None:
 
     paid = client.post_api(f"{path}/payments", PAID)
     payment = paid.json()["payments"][0]["id"]
-    refused = client.post_api(f"{path}/credit", {"reason": "x"})
     reversed_ = client.post_api(f"{path}/payments/{payment}/reverse", {"reason": "Typed wrong"})
     credited = client.post_api(f"{path}/credit", {"reason": "Wrong buyer", "lines": [1], "rebill": True})
 
     body = paid.json()
     assert (body["status"], body["paid"], body["balance"]) == ("part_paid", "40.00", "60.00")
-    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (409, "payments_stand")
     assert [one["amount"] for one in reversed_.json()["payments"]] == ["40.00", "-40.00"]
     note = credited.json()
     assert (note["kind"], note["credits"], note["total"]) == ("credit_note", invoice.number, "-100.00")
@@ -282,8 +288,8 @@ def test_tables_carry_signs_kinds_and_payments(world: World) -> None:
     page = table(browser(world.admin).get("/invoices/export/payments.csv?period=2026-12"))
 
     assert papers[note.number][10] == "-100.00"
-    assert papers[note.number][-4:] == ["Credit note", invoice.number, "0.00", "0.00"]
-    assert papers[paid.number][-4:] == ["Invoice", "", "40.00", "60.00"]
+    assert papers[note.number][15:19] == ["Credit note", invoice.number, "0.00", "0.00"]
+    assert papers[paid.number][15:19] == ["Invoice", "", "40.00", "60.00"]
     assert (lines[note.number][14], lines[note.number][-2:]) == ("-100.00", ["Credit note", invoice.number])
     assert payments[1][0] == paid.number
     assert payments[1][5:9] == ["2026-12-15", "40.00", "CNY", "R1"]

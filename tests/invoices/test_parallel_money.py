@@ -18,7 +18,7 @@ from invoices.actions.corrections import correct_charges, family_standing
 from invoices.actions.credits import credit_invoice
 from invoices.actions.invoices import draft_invoice, issue_invoice
 from invoices.actions.payments import record_payment, reverse_payment
-from invoices.models import Charge, Counter, Invoice, InvoiceStatus, Payment
+from invoices.models import Charge, Counter, Invoice, Payment
 from tests.factories import DAY, make_charge, make_enterprise, make_institution, make_line, make_member
 from tests.parallel import at_once
 
@@ -103,19 +103,6 @@ def test_one_of_many_credits_wins() -> None:
     assert Counter.objects.get(series="HC").last == 1
     assert sorted(Charge.objects.values_list("source", flat=True)) == ["booking", "credit", "rebill"]
     assert list(faults()) == []
-
-
-def test_a_payment_and_a_credit_exclude_each_other() -> None:
-    for _round in range(8):
-        invoice, by = issued()
-
-        outcome = at_once(
-            [partial(pay, invoice, by, "40.00", "R1"), partial(credit_invoice, invoice=invoice, reason="x", by=by)]
-        )
-
-        invoice.refresh_from_db()
-        assert (len(outcome.results), outcome.error_counts()) == (1, {"Refused": 1})
-        assert (invoice.status == InvoiceStatus.CREDITED) == (sum_paid(invoice) == 0)
 
 
 def test_parallel_corrections_take_back_each_other() -> None:

@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 
-from backend.accounts.models import Group, Membership, Organisation, Project, User
-from backend.accounts.rules import normalise_uscc, uscc_needs_review, uscc_refusals
+from backend.accounts.models import Group, Membership, Organisation, OrganisationKind, Project, User
+from backend.accounts.rules import abroad_refusals, normalise_uscc, normalise_vat_id, uscc_needs_review, uscc_refusals
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, invalid, refuse
 
-FIELDS = ("name", "name_en", "region", "address", "phone", "email", "bank", "bank_account")
+FIELDS = (
+    *("name", "name_en", "region", "address", "phone", "email", "bank", "bank_account"),
+    *("country", "vat_id", "currency"),
+)
 
 
 @atomic_action
@@ -26,6 +29,7 @@ def change_organisation(*, organisation: Organisation, values: Mapping[str, str]
     wanted: dict[str, str] = {key: values[key].strip() for key in FIELDS if key in values}
     if not wanted.get("name", locked.name):
         raise invalid("name", _("An organisation needs a name."), "required")
+    wanted |= _abroad(wanted, locked)
     if code and code != locked.uscc:
         wanted["uscc"] = _new_code(locked, code)
     before = {key: getattr(locked, key) for key in wanted}
@@ -37,6 +41,24 @@ def change_organisation(*, organisation: Organisation, values: Mapping[str, str]
     _save(locked, invalid("uscc", _("Another organisation has this code."), "uscc_known"), changed)
     _note(locked, "organisation.change", locked, by=by, before={key: before[key] for key in changed}, after=changed)
     return locked
+
+
+def _abroad(wanted: Mapping[str, str], organisation: Organisation) -> dict[str, str]:
+    """Checked where something about it changes; the currency of an institution is that of its prices and stays."""
+    named = {key: wanted.get(key, getattr(organisation, key)) for key in ("country", "vat_id", "currency")}
+    now = {
+        "country": named["country"].upper(),
+        "vat_id": normalise_vat_id(named["vat_id"]),
+        "currency": named["currency"].upper(),
+    }
+    if all(now[key] == getattr(organisation, key) for key in now):
+        return now
+    refusals = abroad_refusals(**now)
+    if refusals:
+        raise Invalid(*refusals)
+    if now["currency"] != organisation.currency and organisation.kind != OrganisationKind.ENTERPRISE:
+        raise refuse("currency_fixed", _("The currency of an institution is that of its prices."), field="currency")
+    return now
 
 
 def _new_code(organisation: Organisation, code: str) -> str:

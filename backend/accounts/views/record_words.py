@@ -161,6 +161,7 @@ WORDS: dict[str, Promise] = {
     "agreement.change": _("Agreement changed"),
     "agreement.delete": _("Agreement deleted"),
     "agreement.end": _("Agreement ended"),
+    "agreement.price_list": _("Prices of the agreement changed"),
     "training.create": _("Training offered"),
     "training.change": _("Training changed"),
     "training.session": _("Session of a training made"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, Min, Q, QuerySet
 
@@ -66,10 +67,20 @@ def switched_off(users: Collection[int], topics: Collection[Topic]) -> set[tuple
 
     One query, none where nobody may choose.
     """
+    asked = _asked(users, topics)
+    return {(user, topic, channel) for user, topic, channel in _OFF.rows(**asked)} if asked else set()
+
+
+def switched_off_ahead(users: Collection[int], topics: Collection[Topic]) -> None:
+    """Send what `switched_off` will ask."""
+    asked = _asked(users, topics)
+    if asked:
+        _OFF.ahead(**asked)
+
+
+def _asked(users: Collection[int], topics: Collection[Topic]) -> dict[str, Any]:
     optional = {topic for topic in topics if topic != ALWAYS}
-    if not optional or not users:
-        return set()
-    return {(user, topic, channel) for user, topic, channel in _OFF.rows(users=sorted(users), topics=sorted(optional))}
+    return {"users": sorted(users), "topics": sorted(optional)} if optional and users else {}
 
 
 _OFF = Prepared(

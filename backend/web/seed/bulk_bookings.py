@@ -96,7 +96,7 @@ def make_bookings(
         return 0
     lists = PriceList.objects.filter(instrument__in=timed).order_by("version")
     lab = Lab(
-        timezone.now().replace(second=0, microsecond=0), {row.instrument_id: row for row in lists},
+        timezone.now().replace(second=0, microsecond=0), {row.instrument_id or 0: row for row in lists},
         pools.managers, policy, Prices(),
     )  # fmt: skip
     plans = iter(sorted(_plans(count, timed, pools, lab.now, rng), key=lambda plan: plan.start))

@@ -24,6 +24,7 @@ from backend.web.seed.samples import plan_samples
 from backend.web.seed.story import ZONE, Story
 from backend.web.seed.talks import plan_talk
 from backend.web.seed.trainings import plan_trainings
+from backend.web.seed.vouchers import plan_vouchers
 from backend.web.seed.waiting import plan_waiting
 from backend.web.seed.world import World, make_world
 from booking.actions.outages import create_outage
@@ -95,6 +96,7 @@ def _plan_books(story: Story, last_month: date, this_month: date) -> None:
     """Last month was invoiced in the first days of this one; this month's first drafts are being made."""
     moment = min(_at(this_month + timedelta(days=3), 10), story.now - timedelta(hours=2))
     story.plan_late_payer(f"{last_month:%Y-%m}", _at(last_month + timedelta(days=10), 10))
+    plan_vouchers(story, this_month, moment)
     story.plan_invoices(f"{last_month:%Y-%m}", moment, issue=True)
     if story.now > moment + timedelta(days=4):
         story.plan_invoices(f"{this_month:%Y-%m}", story.now - timedelta(hours=1), issue=False)

@@ -200,7 +200,7 @@ class Story:
         later = min((self._present or self.now) + timedelta(days=5), self.now - timedelta(hours=1))
         reference = f"{invoice.year}{invoice.pk:08}"
         if turn < 2:
-            amount = invoice.total if turn == 0 else round_half_up(invoice.total / 2)
+            amount = invoice.balance if turn == 0 else round_half_up(invoice.balance / 2)
             self.later(later, lambda: self._receive(invoice, amount, reference, person))
         elif turn == 2:
             self.later(later, lambda: self._credit(invoice, person))

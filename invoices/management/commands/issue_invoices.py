@@ -11,6 +11,7 @@ from backend.accounts.models import Membership, Organisation, OrganisationKind, 
 from backend.core.errors import YixiangError
 from backend.core.money import format_amount
 from invoices.actions.invoices import draft_invoice, issue_invoice
+from invoices.actions.running import close_month
 from invoices.models import Invoice, InvoiceStatus
 from invoices.queries.desk import to_draft
 from invoices.rules import is_period
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{period}: {len(issued)} issued ({amounts}), {refused} refused")
 
     def _institution(self, institution: Organisation, period: str, email: str) -> tuple[list[Invoice], int]:
+        close_month(institution, period)
         customers = set(
             Invoice.objects.filter(institution=institution, period=period, status=InvoiceStatus.DRAFT).values_list(
                 "customer_id", flat=True

@@ -70,7 +70,7 @@ def test_what_is_not_simple_appears_as_its_sentence() -> None:
 
     assert [(row[1], row[2], row[4]) for row in _rows(*rules)] == [
         ("", "None", "R2: at most 200.00 in all. Counted per person and month."),
-        ("", "None", "5.00. Counted per person and month."),
+        ("everyone", "5", "Counted per person and month"),
         ("", "None", "Quoted."),
         ("", "None", "[from 0: 5.00 flat]."),
     ]

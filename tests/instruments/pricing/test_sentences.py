@@ -37,7 +37,7 @@ def _sentence(rule: dict[str, Any], *above: dict[str, Any], **more: Any) -> str:
             {"rows": [{"when": {"audience": "inside"}, "rate": 1, "adjust": {"min": 2}}, {"rate": 2}]},
             "Members 1.00 (at least 2); otherwise 2.00.",
         ),
-        ({"rows": [{"when": {"a_b": 1}}], "rate": 3}, "a_b is 1."),
+        ({"rows": [{"when": {"a_b": 1}}], "rate": 3}, "A b is 1."),
         (
             {"qty": ["n"], "tiers": [{"from": 0, "rate": 2}, {"from": 4, "rate": 1}], "mode": "all"},
             "Pieces × [below 4: 2.00, from 4: 1.00, for all units at the tier reached].",
@@ -145,7 +145,8 @@ def test_condition_in_words(when: dict[str, Any], words: str) -> None:
         ({"history": {}}, "number of earlier records (all time)"),
         (
             {"history": {"when": {"event": "training"}, "per": ["person", "lab"], "period": "month", "now": True}},
-            "number of earlier records with event is training of the same person and lab (month, including this one)",
+            "number of earlier records with event is training of the same person and laboratory"
+            " (month, including this one)",
         ),
         (
             {"history": {"sum": "used", "period": "day", "previous": True}},
@@ -266,7 +267,8 @@ def test_rule_with_named_quantity_and_table_is_told_in_words() -> None:
     )
 
     assert [sentence for _code, sentence in describe(found, LABELS)] == [
-        "Booked and used time together (at least 0.5 h) × price (self members 30.00, self guests 80.00).",
+        "Booked and used time together (at least 0.5 h) × price"
+        " (self-operated members 30.00, self-operated guests 80.00).",
         "If cancelled less than 24 h before: 50 % of r1.",
     ]
 
