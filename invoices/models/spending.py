@@ -92,7 +92,7 @@ class BudgetPeriod(models.TextChoices):
 
 
 class Budget(models.Model):
-    """What a project may cost, by the date of service. ``stop`` refuses what would go beyond it, else people are warned.
+    """What a project may cost, by the date of service. ``stop`` refuses what would go beyond it, else it warns.
 
     ``told`` is the period for which the warning has been sent.
     """
