@@ -131,7 +131,7 @@ def _batch(request: HttpRequest, pk: int) -> dict[str, Any]:
     response=shapes.ResultsOut,
     summary="Write back the numbers that the tax platform gave, by serial number",
 )
-def post_results(request: HttpRequest, payload: shapes.ResultsIn) -> dict[str, Any]:
+def post_results(request: HttpRequest, payload: shapes.FapiaoNumbersIn) -> dict[str, Any]:
     institution = _ledger(request, payload.institution)
     pairs = [Pair(line, row.serial.strip(), row.number.strip()) for line, row in enumerate(payload.rows, 1)]
     if payload.dry_run:

@@ -61,7 +61,7 @@ def dispute(request: HttpRequest, charge_id: int, payload: shapes.DisputeIn) -> 
 
 
 @router.post("/charges/{charge_id}/decide", response=shapes.DisputeDetail, summary="Decide the open dispute about it")
-def decide(request: HttpRequest, charge_id: int, payload: shapes.DecideIn) -> dict[str, Any]:
+def decide(request: HttpRequest, charge_id: int, payload: shapes.DisputeDecisionIn) -> dict[str, Any]:
     found = scope.open_dispute_of(scope.get_disputed_charge(access(request), charge_id))
     decide_dispute(
         dispute=found,
@@ -204,13 +204,13 @@ def hold(request: HttpRequest, invoice_id: int, payload: shapes.HoldIn) -> Statu
     return Status(204, None)
 
 
-@router.get("/money-terms", response=shapes.TermsOut, summary="Time to dispute and reminders of an institution")
+@router.get("/money-terms", response=shapes.MoneyTermsOut, summary="Time to dispute and reminders of an institution")
 def get_terms(request: HttpRequest, filters: Query[LedgerFilter]) -> dict[str, Any]:
     return shapes.terms_out(terms_of(get_ledger_of(access(request), filters.institution).pk))
 
 
-@router.post("/money-terms", response=shapes.TermsOut, summary="Set them")
-def set_terms(request: HttpRequest, payload: shapes.TermsIn) -> dict[str, Any]:
+@router.post("/money-terms", response=shapes.MoneyTermsOut, summary="Set them")
+def set_terms(request: HttpRequest, payload: shapes.MoneyTermsIn) -> dict[str, Any]:
     institution = get_ledger_of(access(request), payload.institution)
     reminders = [level.dict() for level in payload.reminders]
     saved = save_terms(

@@ -222,7 +222,7 @@ class ResultsForm(forms.Form):
     """The file from the platform, or the rows as text; from the preview only the text."""
 
     file = forms.FileField(label=gettext_lazy("Result file as XLSX or CSV"), required=False)
-    text = forms.CharField(
+    text = Text(
         label=gettext_lazy("Or paste the rows"),
         help_text=gettext_lazy("Serial number and fapiao number, one pair a line."),
         required=False,

@@ -40,7 +40,7 @@ class BatchIn(In):
     again: bool = False
 
 
-class PartOut(Schema):
+class FapiaoPartOut(Schema):
     invoice: str
     serial: str
     total: str
@@ -59,7 +59,7 @@ class BatchOut(Schema):
 
 
 class BatchDetail(BatchOut):
-    parts: list[PartOut]
+    parts: list[FapiaoPartOut]
 
 
 class BatchList(Schema):
@@ -67,20 +67,20 @@ class BatchList(Schema):
     count: int
 
 
-class ResultIn(In):
+class FapiaoNumberIn(In):
     serial: Annotated[str, Field(min_length=1, max_length=40), LINE]
     number: Annotated[str, Field(min_length=1, max_length=60), LINE]
 
 
-class ResultsIn(In):
+class FapiaoNumbersIn(In):
     """With ``dry_run`` nothing is written."""
 
     institution: Id | None = None
-    rows: list[ResultIn] = Field(min_length=1, max_length=5000)
+    rows: list[FapiaoNumberIn] = Field(min_length=1, max_length=5000)
     dry_run: bool = False
 
 
-class ResultOut(Schema):
+class FapiaoNumberOut(Schema):
     line: int
     serial: str
     number: str
@@ -93,7 +93,7 @@ class ResultsOut(Schema):
     written: int
     unchanged: int
     problems: int
-    rows: list[ResultOut]
+    rows: list[FapiaoNumberOut]
 
 
 class JournalIn(In):

@@ -44,7 +44,7 @@ class DisputeIn(In):
     line: Id | None = None
 
 
-class DecideIn(In):
+class DisputeDecisionIn(In):
     decision: Decision
     reason: Reason
     amount: Amount | None = None
@@ -142,7 +142,7 @@ class TransferFilter(Page):
     enterprise: Id | None = None
 
 
-class PartOut(Schema):
+class TransferPartOut(Schema):
     invoice: int
     number: str
     amount: str
@@ -159,7 +159,7 @@ class TransferOut(Schema):
     date: date
     reference: str
     note: str
-    parts: list[PartOut]
+    parts: list[TransferPartOut]
 
 
 class TransferList(Schema):
@@ -178,7 +178,7 @@ class RefundIn(In):
     note: Annotated[str, Field(max_length=500), PLAIN] = ""
 
 
-class CreditEntryOut(Schema):
+class SurplusEntryOut(Schema):
     id: int
     kind: str
     amount: str
@@ -188,7 +188,7 @@ class CreditEntryOut(Schema):
     invoice: str | None
 
 
-class CreditOut(Schema):
+class SurplusOut(Schema):
     id: int
     institution: Named
     enterprise: Named
@@ -196,12 +196,12 @@ class CreditOut(Schema):
     amount: str
 
 
-class CreditDetail(CreditOut):
-    entries: list[CreditEntryOut]
+class CreditDetail(SurplusOut):
+    entries: list[SurplusEntryOut]
 
 
 class CreditList(Schema):
-    items: list[CreditOut]
+    items: list[SurplusOut]
     count: int
 
 
@@ -212,13 +212,13 @@ class ReminderLevel(In):
     text: Annotated[str, Field(max_length=500), PLAIN] = ""
 
 
-class TermsIn(In):
+class MoneyTermsIn(In):
     institution: Id | None = None
     dispute_days: int = Field(ge=0, le=365)
     reminders: list[ReminderLevel] = Field(default_factory=list, max_length=5)
 
 
-class TermsOut(Schema):
+class MoneyTermsOut(Schema):
     institution: int
     dispute_days: int
     reminders: list[ReminderLevel]

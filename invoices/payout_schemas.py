@@ -15,7 +15,7 @@ from invoices.queries.evidence import Pack
 from invoices.queries.payouts import ToPay
 from invoices.queries.vouchers import CapRow
 from invoices.schemas import Id, Named
-from invoices.voucher_schemas import FileOut, file_out
+from invoices.voucher_schemas import StoredFileOut, file_out
 
 
 class EvidenceOut(Schema):
@@ -124,7 +124,7 @@ class FileIn(In):
     kind: Literal["contract", "payment", "fapiao"]
 
 
-class InvoiceFileOut(FileOut):
+class InvoiceFileOut(StoredFileOut):
     kind: str
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from backend.core.api import LINE, In, Page
 from backend.core.money import format_amount
 from invoices.models import BankStatement, RowState
-from invoices.money_schemas import PartIn, PartOut
+from invoices.money_schemas import PartIn, TransferPartOut
 from invoices.queries.statements import Matching
 from invoices.schemas import Id
 
@@ -46,9 +46,9 @@ class RowFilter(Page):
     institution: Id | None = None
 
 
-class SuggestionOut(Schema):
+class MatchSuggestionOut(Schema):
     enterprise: int
-    parts: list[PartOut]
+    parts: list[TransferPartOut]
     rest: str
     score: int
     reasons: list[str]
@@ -69,7 +69,7 @@ class RowOut(Schema):
     reason: str
     transfer: int | None
     sure: bool
-    suggestions: list[SuggestionOut]
+    suggestions: list[MatchSuggestionOut]
 
 
 class RowList(Schema):

@@ -163,7 +163,7 @@ class DecisionIn(In):
     reason: Annotated[str, Field(min_length=1, max_length=2000), PLAIN]
 
 
-class FileOut(Schema):
+class StoredFileOut(Schema):
     id: int
     name: str
     media_type: str
@@ -191,7 +191,7 @@ class GrantOut(Schema):
     applied_at: datetime
     decided_at: datetime | None
     reason: str
-    files: list[FileOut]
+    files: list[StoredFileOut]
 
 
 class GrantList(Schema):

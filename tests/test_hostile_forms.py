@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.files import File
 from django.db import connection
 
 from backend.api import api
@@ -54,9 +55,13 @@ def test_odd_values_are_answered(walk: Walk, operation: Operation) -> None:
     body = BODIES[str(operation)](walk.world)
     # What one engine stores and the other does not comes first.
     values = (ODD_JSON if operation.is_api else ODD)[: None if connection.vendor == "sqlite" else 2]
+    # What is sent as a form, because of its files, consists of texts.
+    as_form = isinstance(body, dict) and any(isinstance(value, File) for value in body.values())
     failed = []
     for path, other in odd_bodies(body, values):
-        if not operation.is_api and not all(isinstance(value, str | int | list) for value in other.values()):
+        if (as_form or not operation.is_api) and not all(
+            isinstance(value, str | int | list | File) for value in other.values()
+        ):
             continue
         answer = walk.ask(operation, role, body=other)
         if answer.status >= 500:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from ninja import Schema
 
 
 def no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,3 +54,16 @@ def test_parameters_say_what_they_may_be(document: Any) -> None:
 
     assert slot["maxProperties"] == 40
     assert [kind["type"] for kind in slot["additionalProperties"]["anyOf"]] == ["boolean", "number", "string"]
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    """The document knows them by name alone; equal ones may."""
+    shapes: dict[str, set[str]] = {}
+    waiting: list[type[Schema]] = [Schema]
+    while waiting:
+        for shape in waiting.pop().__subclasses__():
+            waiting.append(shape)
+            if shape.__module__.split(".")[0] in ("backend", "booking", "instruments", "invoices"):
+                shapes.setdefault(shape.__name__, set()).add(str(sorted(map(str, shape.model_fields.items()))))
+
+    assert [name for name, found in shapes.items() if len(found) > 1] == []

@@ -18,6 +18,7 @@ from booking.actions import ordering, results, sampling
 from booking.actions.requesting import quote_out
 from booking.api.bookings import asked_party, choose_organisation, choose_project
 from booking.api.sample_shapes import order_out, orders_out, result_out
+from booking.api.shapes import approval_out
 from booking.documents import labels_pdf, result_response
 from booking.queries import sample_orders as queries
 from booking.queries.order_wishes import OrderWish, assess_order, pieces_of
@@ -52,12 +53,7 @@ def check(request: HttpRequest, body: shapes.SampleWish) -> dict[str, Any]:
     return {
         "acceptable": not answer.refusals,
         "refusals": [refusal_out(refusal) for refusal in answer.refusals],
-        "approval": {
-            "needed": True,
-            "roles": list(answer.approval.roles),
-            "silence": answer.approval.silence or None,
-            "at": answer.approval.at.isoformat() if answer.approval.at else None,
-        },
+        "approval": {**approval_out(answer), "needed": True},
         "notices": list(answer.notices),
         "quote": quote_out(answer.quote),
     }

@@ -120,18 +120,24 @@ def _prepaid(hold: Hold | None) -> dict[str, Any] | None:
     }
 
 
+def approval_out(answer: Assessment) -> dict[str, Any]:
+    """Who must agree: roles of the institution, and of the customer's own organisation."""
+    approval = answer.approval
+    return {
+        "needed": bool(approval.roles) or answer.spending is not None,
+        "roles": list(approval.roles),
+        "silence": approval.silence or None,
+        "at": approval.at.isoformat() if approval.at else None,
+        "customer": list(answer.spending.approvers) if answer.spending else [],
+    }
+
+
 def check_out(wish: Wish, answer: Assessment, found: list[dict[str, Any]]) -> dict[str, Any]:
-    approval, zone = answer.approval, wish.instrument.zone
+    zone = wish.instrument.zone
     return {
         "bookable": answer.bookable,
         "refusals": [refusal_out(refusal) for refusal in answer.refusals],
-        "approval": {
-            "needed": bool(approval.roles) or answer.spending is not None,
-            "roles": list(approval.roles),
-            "silence": approval.silence or None,
-            "at": approval.at.isoformat() if approval.at else None,
-            "customer": list(answer.spending.approvers) if answer.spending else [],
-        },
+        "approval": approval_out(answer),
         "prepaid": _prepaid(answer.hold),
         "notices": list(answer.notices),
         "quote": quote_out(answer.quote),

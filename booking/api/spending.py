@@ -56,7 +56,7 @@ class SpendingPage(Schema):
     count: int
 
 
-class DecideIn(In):
+class SpendingDecisionIn(In):
     reason: Reason = ""
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
@@ -124,12 +124,12 @@ def get_one(request: HttpRequest, pk: int) -> dict[str, Any]:
 
 
 @router.post("/spending-requests/{pk}/approve", response=SpendingOut, summary="Agree to the price")
-def approve(request: HttpRequest, pk: int, payload: DecideIn) -> dict[str, Any]:
+def approve(request: HttpRequest, pk: int, payload: SpendingDecisionIn) -> dict[str, Any]:
     approve_spending(request=get_request(access(request), pk), by=person(request), **payload.dict())
     return spending_out(get_request(access(request), pk))
 
 
 @router.post("/spending-requests/{pk}/reject", response=SpendingOut, summary="Say no, with a reason")
-def reject(request: HttpRequest, pk: int, payload: DecideIn) -> dict[str, Any]:
+def reject(request: HttpRequest, pk: int, payload: SpendingDecisionIn) -> dict[str, Any]:
     reject_spending(request=get_request(access(request), pk), by=person(request), **payload.dict())
     return spending_out(get_request(access(request), pk))

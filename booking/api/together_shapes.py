@@ -12,7 +12,7 @@ from backend.core.api import LINE, Id, In, Instant
 from backend.core.http import refusal_out
 from booking.actions.requesting import quote_out
 from booking.actions.series import Moved
-from booking.api.shapes import booking_out, named
+from booking.api.shapes import approval_out, booking_out, named
 from booking.models import Booking, Series, SkippedDate
 from booking.queries.series import Fees, Planned, total_of
 from booking.queries.times import unknown_years
@@ -226,14 +226,7 @@ def date_out(planned: Planned) -> dict[str, Any]:
         "end": planned.end.astimezone(zone).isoformat(),
         "bookable": planned.bookable,
         "refusals": [refusal_out(each) for each in planned.refusals],
-        "approval": {
-            "needed": bool(answer.approval.roles),
-            "roles": list(answer.approval.roles),
-            "silence": answer.approval.silence or None,
-            "at": answer.approval.at.isoformat() if answer.approval.at else None,
-        }
-        if answer
-        else None,
+        "approval": approval_out(answer) if answer else None,
         "quote": quote_out(answer.quote) if answer else None,
     }
 
