@@ -18,7 +18,7 @@ from backend.core.api import (
 
 # How the paths end whose answers are not kept for a repeated request: a secret, what is many transactions of their
 # own, and questions that write nothing.
-NEVER_STORED = ("/feeds", "/bookings/decide", "/check", "/preview", "/find", "/policy/try")
+NEVER_STORED = ("/feeds", "/bookings/decide", "/check", "/preview", "/find", "/policy/try", "/quote.pdf")
 
 
 class Api(NinjaAPI):

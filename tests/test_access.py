@@ -56,7 +56,7 @@ NEVER_DONE = {
     "POST /manage/groups/{pk}/rules/try/": "the group of this world has no instrument",
 }
 # Whose address is itself the credential.
-CREDENTIALS = ("{secret}", "{token}")
+CREDENTIALS = ("{secret}", "{token}", "/verify/{code}")
 # What somebody was told while they belonged there stays told.
 TOLD = ("GET /messages/", "GET /messages/newest/", "GET /api/v1/messages")
 

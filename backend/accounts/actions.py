@@ -12,7 +12,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, JSONField, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -158,7 +158,9 @@ def once(
         return claimed.status, claimed.response
     status, response = act()
     response = json.loads(json.dumps(response, default=str))
-    IdempotencyKey.objects.filter(user=user, route=route, key=key).update(status=status, response=response)
+    # An answer without a body is null in JSON, not the absence of an answer.
+    kept = Value(response, JSONField())
+    IdempotencyKey.objects.filter(user=user, route=route, key=key).update(status=status, response=kept)
     return status, response
 
 

@@ -47,6 +47,7 @@ def test_list_is_public_and_has_the_contracts_fields(db: None, api: Any) -> None
 
     assert answer.json() == {
         "count": 1,
+        "how": "all",
         "items": [
             {
                 "id": instrument.pk,

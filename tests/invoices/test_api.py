@@ -91,6 +91,7 @@ def test_a_charge_shows_its_lines_and_why(world: World) -> None:
                 "total": "120.50",
                 "differences": [],
                 "invoice": None,
+                "voucher": None,
                 "lines": [
                     {
                         "id": charge.lines.get(stage="final").pk,
