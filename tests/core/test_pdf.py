@@ -135,7 +135,7 @@ def test_each_document_has_the_time_for_itself() -> None:
     [renderer] = pdf._idle.renderers()
     used = Path(f"/proc/{renderer.process.pid}/stat").read_text().split()
     assert renderer.documents == 6
-    assert (int(used[13]) + int(used[14])) / os.sysconf("SC_CLK_TCK") > 1.5
+    assert (int(used[13]) + int(used[14])) / os.sysconf("SC_CLK_TCK") > 1
 
 
 def test_one_process_makes_many_documents() -> None:

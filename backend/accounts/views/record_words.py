@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from backend.accounts.models import Organisation
+from backend.accounts.views.money_words import MONEY_WORDS
 
 KINDS: dict[str, Promise] = {
     "booking": _("Bookings"),
@@ -41,6 +42,7 @@ KINDS: dict[str, Promise] = {
     "user": _("Person"),
 }
 WORDS: dict[str, Promise] = {
+    **MONEY_WORDS,
     "booking.request": _("Booking requested"),
     "booking.agree": _("Booking: one of the approvals given"),
     "booking.approve": _("Booking approved"),
@@ -99,21 +101,10 @@ WORDS: dict[str, Promise] = {
     "usage.verify": _("Use verified"),
     "usage.amend": _("Record changed before verification"),
     "usage.correct": _("Use corrected"),
-    "charge.reserved": _("Charge reserved"),
-    "charge.finalised": _("Charge made final"),
-    "charge.released": _("Charge released"),
-    "charge.reopened": _("Charge reopened"),
-    "charge.credit_posted": _("Charge credited"),
-    "charge.rebill_posted": _("Charge posted anew after a credit note"),
-    "invoice.drafted": _("Invoice drafted"),
-    "invoice.draft_deleted": _("Draft of an invoice deleted"),
-    "invoice.issued": _("Invoice issued"),
-    "invoice.pdf_made": _("PDF of an invoice made"),
-    "invoice.fapiao_noted": _("Fapiao number noted"),
-    "invoice.credited": _("Invoice credited in full"),
-    "invoice.credit_note_issued": _("Credit note issued"),
-    "invoice.payment_recorded": _("Payment recorded"),
-    "invoice.payment_reversed": _("Payment reversed"),
+    "booking.spending_approved": _("Spending agreed to"),
+    "booking.spending_rejected": _("Spending not agreed to"),
+    "project.budget": _("Budget of a project changed"),
+    "project.leader": _("Leader of a project changed"),
     "instrument.create": _("Instrument entered"),
     "instrument.update": _("Instrument changed"),
     "instrument.import": _("Instruments imported"),
