@@ -1,8 +1,9 @@
 """The API: one object, the apps' routers by dotted string."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.module_loading import import_string
+from django.utils.translation import get_language
 from ninja import NinjaAPI
 from ninja.errors import ValidationError, ValidationErrorContext
 from ninja.openapi.schema import OpenAPISchema
@@ -22,9 +23,16 @@ NEVER_STORED = ("/feeds", "/bookings/decide", "/check", "/preview", "/find", "/p
 
 
 class Api(NinjaAPI):
+    _documents: ClassVar[dict[tuple[str | None, str], Any]] = {}
+
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
-        document = declare_key(super().get_openapi_schema(**kwargs), unless=NEVER_STORED)
-        return declare_problems(document)  # type: ignore[return-value]
+        """Made once in a process for each language: it takes a second and does not change."""
+        known = (get_language(), repr(sorted(kwargs.items())))
+        if known not in self._documents:
+            document = declare_key(super().get_openapi_schema(**kwargs), unless=NEVER_STORED)
+            self._documents[known] = declare_problems(document)
+        found: OpenAPISchema = self._documents[known]
+        return found
 
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext[Any]]

@@ -21,10 +21,11 @@ router = Router(auth=signed_in, tags=["agreements"])
 PATH = "/agreements/{int:pk}/price-list"
 
 
-@router.get(PATH, response=PriceDocument, summary="The prices of an agreement in force")
+@router.get(PATH, response=PriceDocument, summary="The prices of an agreement")
 def show_agreed_prices(request: HttpRequest, pk: int) -> HttpResponse:
-    """For both sides: the document that ``PUT`` takes, with its version."""
-    current = PriceHolder(agreement=get_agreement(access(request), pk)).in_force()
+    """For both sides: the version in force, else the first to come, as the document that ``PUT`` takes."""
+    holder = PriceHolder(agreement=get_agreement(access(request), pk))
+    current = holder.in_force() or holder.versions().order_by("valid_from", "version").first()
     if current is None:
         raise NotFound(detail=_("This agreement has no prices of its own: those of the instruments hold."))
     return answer(request, told_version(current))

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from ninja import File, Form, Query, Router, Status, UploadedFile
 
-from backend.accounts.auth import access, person, signed_in, throttle
+from backend.accounts.auth import access, optional, person, signed_in, throttle
 from backend.core.api import Page, page_of
 from backend.core.money import format_amount
 from invoices import money_schemas as shapes
@@ -220,7 +220,7 @@ def set_terms(request: HttpRequest, payload: shapes.MoneyTermsIn) -> dict[str, A
 
 
 @router.get(
-    "/verify/{code}", auth=None, response=shapes.GenuineOut, summary="Whether a document with this code was issued"
+    "/verify/{code}", auth=optional, response=shapes.GenuineOut, summary="Whether a document with this code was issued"
 )
 def verify(request: HttpRequest, code: str) -> dict[str, Any]:
     throttle(request, "verify")

@@ -42,7 +42,7 @@ from invoices.queries.scope import finance_of, get_managed_invoice, get_visible_
 router = Router(auth=signed_in, tags=["vouchers"])
 
 _ZIP: dict[str, Any] = {"responses": {200: {"content": {"application/zip": {}}}}}
-_BYTES: dict[str, Any] = {"responses": {200: {"content": {"application/octet-stream": {}}}}}
+_BYTES: dict[str, Any] = {"responses": {200: {"description": "The file", "content": {"*/*": {}}}}}
 _TABLE: dict[str, Any] = {
     "responses": {
         200: {"content": {"text/csv": {}, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {}}}

@@ -99,6 +99,12 @@ def people_with(organisation_id: int, roles: Iterable[str]) -> list[int]:
     return sorted({user for (user,) in _WITH.rows(organisation=organisation_id, roles=roles)})
 
 
+def managers_of_everything(organisation_id: int) -> list[int]:
+    """Ids of the managers who run all instruments of the institution, not only those that name them."""
+    rows = Membership.objects.current().filter(organisation=organisation_id, role=Role.MANAGER, all_instruments=True)
+    return sorted(set(rows.values_list("user_id", flat=True)))
+
+
 _WITH = Prepared(
     lambda: (
         Membership.objects.current()

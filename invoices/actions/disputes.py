@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from backend.accounts.models import Role, User
-from backend.accounts.queries import people_with
+from backend.accounts.queries import managers_of_everything, people_with
 from backend.audit.actions import record
 from backend.core.db import atomic_action
 from backend.core.errors import Invalid, NotFound, Refusal, invalid, refuse
@@ -294,7 +294,7 @@ def _check(text: str, files: Sequence[File[Any]], *, field: str, needed: bool) -
 
 
 def _institution(charge: Charge) -> set[int]:
-    return set(people_with(charge.institution_id, (Role.FINANCE, Role.MANAGER)))
+    return {*people_with(charge.institution_id, [Role.FINANCE]), *managers_of_everything(charge.institution_id)}
 
 
 def _customer(dispute: Dispute) -> set[int]:

@@ -617,6 +617,7 @@ BODIES: dict[str, Body] = {
 }  # fmt: skip
 # What a list or an operation without an id in its address needs in its query.
 QUERIES: dict[str, Body] = {
+    "GET /instruments/{pk}/quote.pdf": lambda w: {**WALL, "mode": "self"},
     **{
         f"GET /api/v1/{path}": lambda w: {"period": "2026-11"} for path in ("finance/preview", "exports/to-bill.{form}")
     },

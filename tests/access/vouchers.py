@@ -82,7 +82,7 @@ def of_vouchers(world: World) -> None:
     world.private |= {
         "Hidden claim": {"efinance", "eadmin", "operator"},
         "hidden-claim.csv": {"efinance", "eadmin", "operator"},
-        "hidden-fapiao.csv": {"finance", "efinance", "eadmin", "operator"},
+        "hidden-fapiao.csv": {"finance", "iadmin", "efinance", "eadmin", "operator"},
     }
 
 
