@@ -54,6 +54,11 @@ def reindex() -> int:
     return _insert(None)
 
 
+def index_what_was_there(**_: Any) -> int:
+    """Index instruments that are older than the vocabulary; called after every ``migrate``. How many that were."""
+    return reindex() if Instrument.objects.exists() and not SearchWord.objects.exists() else 0
+
+
 @atomic_action
 def refresh_renamed(*, limit: int = 50) -> int:
     """Index instruments anew whose institution was renamed; how many institutions. Called every minute.

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection
 
 from backend.accounts.models import Organisation
 from instruments.actions.importing import import_instruments
-from instruments.actions.indexing import index_instruments, refresh_renamed, reindex
-from instruments.models import Instrument
+from instruments.actions.indexing import index_instruments, index_what_was_there, refresh_renamed, reindex
+from instruments.models import Instrument, SearchWord
 from instruments.queries.catalogue import Filters, find_instruments
 from instruments.queries.viewers import Viewer
 from tests.factories import make_institution, make_instrument
@@ -82,6 +83,16 @@ def test_search_index_follows_a_change_and_forgets_the_old_name(db: None) -> Non
 
     assert found("流式") == [instrument.local_no]
     assert found("拉曼") == []
+
+
+def test_what_an_older_version_left_is_indexed_after_a_migration(real: Organisation) -> None:
+    reindex()
+    SearchWord.objects.all().delete()
+
+    emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+
+    assert SearchWord.objects.exists()
+    assert index_what_was_there() == 0
 
 
 def test_reindex_makes_the_same_index_again(real: Organisation) -> None:
