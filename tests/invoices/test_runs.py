@@ -106,9 +106,9 @@ def test_an_error_is_named_and_the_run_goes_on(
     institution: Organisation, finance: User, customers: list[Organisation]
 ) -> None:
     choose_billing(organisation=institution, by=finance, missing_data="block")
-    for party in (institution, customers[1]):
+    for number, party in enumerate((institution, customers[1])):
         Organisation.objects.filter(pk=party.pk).update(
-            uscc=f"9135010000000000{party.pk:02d}"[:18], address="x", phone="1", bank="x", bank_account="1"
+            uscc=f"9135010000000000{number:02d}", address="x", phone="1", bank="x", bank_account="1"
         )
     run(institution, finance)
 
