@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-date', 'pk'],
-                'indexes': [models.Index(fields=['institution', 'state', 'date'], name='bank_row_by_state')],
+                'indexes': [models.Index(fields=['institution', 'state', 'date'], name='bank_row_by_state'), models.Index(condition=models.Q(('transfer__isnull', False)), fields=['transfer'], name='bank_row_of_transfer')],
                 'constraints': [models.UniqueConstraint(fields=('institution', 'fingerprint'), name='bank_row_once'), models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='bank_row_came_in'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'matched'), ('transfer__isnull', False)), models.Q(models.Q(('state', 'matched'), _negated=True), ('transfer', None)), _connector='OR'), name='bank_row_matched_has_transfer')],
             },
         ),
@@ -473,6 +473,7 @@ class Migration(migrations.Migration):
                 ('instrument', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='prepaid_terms', to='instruments.instrument')),
             ],
             options={
+                'indexes': [models.Index(condition=models.Q(('instrument__isnull', False)), fields=['instrument'], name='prepaid_terms_by_instrument')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('instrument', None)), fields=('institution',), name='prepaid_terms_once_per_institution'), models.CheckConstraint(condition=models.Q(models.Q(('amount', None), ('kind__in', ['none', 'full']), ('percent', None)), models.Q(('amount', None), ('kind', 'percent'), ('percent__gt', 0), ('percent__lte', 100)), models.Q(('amount__gt', 0), ('kind', 'fixed'), ('percent', None)), _connector='OR'), name='prepaid_terms_have_their_number')],
             },
         ),

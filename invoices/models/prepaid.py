@@ -57,6 +57,11 @@ class PrepaidTerms(models.Model):
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["instrument"], condition=Q(instrument__isnull=False), name="prepaid_terms_by_instrument"
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["institution"], condition=Q(instrument=None), name="prepaid_terms_once_per_institution"

@@ -69,7 +69,10 @@ class BankRow(models.Model):
                 name="bank_row_matched_has_transfer",
             ),
         ]
-        indexes = [models.Index(fields=["institution", "state", "date"], name="bank_row_by_state")]
+        indexes = [
+            models.Index(fields=["institution", "state", "date"], name="bank_row_by_state"),
+            models.Index(fields=["transfer"], condition=Q(transfer__isnull=False), name="bank_row_of_transfer"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.date} {self.payer} {self.amount}"
