@@ -15,7 +15,8 @@ from tests.access.walk import Operation, Walk, routes
 from tests.access.world import World
 from tests.test_repeating import ROLES
 
-pytestmark = pytest.mark.django_db
+# Counting lines would only slow it: what it runs, others run too.
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 ODD = ["a\0b", str(10**30), "1e400", "2027-03-28T02:30"]
 ODD_JSON: list[Any] = ["a\0b", 10**30, "x" * 5000, -1, None, [], {"a": {"b": []}}]

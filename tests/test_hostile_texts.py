@@ -15,7 +15,8 @@ from django.test import Client
 from tests.access.walk import Operation, Walk
 from tests.access.world import World
 
-pytestmark = pytest.mark.django_db
+# Counting lines would only slow it: what it runs, others run too.
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 # It would close an attribute and open an element; at the head of a cell a spreadsheet would run it.
 TAG = "<i a=1>"

@@ -16,7 +16,8 @@ from tests.access.world import World, undone
 from tests.test_access import NEVER_DONE
 from tests.test_bad_input_api import state
 
-pytestmark = pytest.mark.django_db
+# Counting lines would only slow it: what it runs, others run too.
+pytestmark = [pytest.mark.django_db, pytest.mark.no_cover]
 
 ROLES = ("member", "eadmin", "manager", "finance", "iadmin", "operator", "colleague", "imember")
 

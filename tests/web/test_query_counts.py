@@ -23,6 +23,7 @@ MANY = {"organisations": 20, "users": 200, "instruments": 60, "bookings": 900, "
 ANSWERS = (200, 201)
 
 
+@pytest.mark.no_cover
 def test_lists_ask_equally_often_for_few_and_many_rows(db: None) -> None:
     call_command("seed", **FEW, stdout=StringIO())
     _leave_undone(People().lab)
