@@ -8,6 +8,7 @@ from io import StringIO
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
